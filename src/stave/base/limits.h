@@ -1,0 +1,52 @@
+// Limits. Nothing from outside is small: every read of a document, an archive
+// or a name has a bound, and each bound has its name and its reason here.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace stave::limits {
+
+// One read or write of a stream copy. Larger gained nothing in a `dd` of a cached file, smaller costs system calls.
+inline constexpr std::size_t copy_buffer = 256 * 1024;
+
+// A manifest, index or config. The distribution-spec says registries should take at least 4 MiB and
+// that clients may refuse more; containerd and containers/image stop at 4 MiB to 8 MiB.
+inline constexpr std::uint64_t document_bytes = 8ull * 1024 * 1024;
+
+// index.json of a layout: one line for each reference; 64 MiB holds over 200,000 of them.
+inline constexpr std::uint64_t layout_index_bytes = 64ull * 1024 * 1024;
+
+// Nesting of JSON. The image-spec's deepest document needs 6; the stack of a recursive printer stays far away.
+inline constexpr int json_depth = 64;
+
+// Layers of one image: overlayfs takes 127 lower directories in containers/storage and Docker.
+inline constexpr std::size_t image_layers = 127;
+
+// Indexes within indexes before we call it a loop.
+inline constexpr int index_depth = 8;
+
+// Descriptors of one index or layers of one manifest; a document of 8 MiB cannot hold many more.
+inline constexpr std::size_t descriptors = 65536;
+
+// A path inside an image. Linux takes 4096 bytes in one system call; tars of deep trees hold longer names, and
+// a pax header of 1 MiB is what Go's archive/tar accepts for all records together.
+inline constexpr std::size_t path_bytes = 64 * 1024;
+
+// One component of such a path: NAME_MAX of every Linux file system.
+inline constexpr std::size_t name_bytes = 255;
+
+// Symlinks followed while resolving one path: the kernel's own number (MAXSYMLINKS).
+inline constexpr int symlinks_followed = 40;
+
+// Entries of one layer. The largest public images hold under a million files; the index takes about 250 bytes each.
+inline constexpr std::uint64_t layer_entries = 20'000'000;
+
+// Uncompressed bytes of one layer, so that a bomb of a few megabytes ends: 1 TiB.
+inline constexpr std::uint64_t layer_bytes = 1ull << 40;
+
+// All extended attributes of one file. The kernel bounds a value and the list of names at 64 KiB each (XATTR_SIZE_MAX).
+inline constexpr std::size_t xattrs_bytes = 1024 * 1024;
+
+}  // namespace stave::limits

@@ -1,0 +1,68 @@
+// Byte streams: the few that everything else is made of.
+
+#include "stave/base/stream.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "stave/base/error.h"
+#include "stave/base/limits.h"
+
+namespace stave {
+
+std::size_t read_full(Source& source, MutableBytes out) {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const std::size_t n = source.read(out.subspan(done));
+    if (n == 0) break;
+    done += n;
+  }
+  return done;
+}
+
+std::uint64_t copy(Source& source, Sink& sink) {
+  std::vector<std::byte> buffer(limits::copy_buffer);
+  std::uint64_t total = 0;
+  while (const std::size_t n = source.read(buffer)) {
+    sink.write(Bytes(buffer).first(n));
+    total += n;
+  }
+  return total;
+}
+
+std::string read_all(Source& source, std::uint64_t limit, std::string_view what) {
+  std::string text;
+  std::vector<std::byte> buffer(64 * 1024);
+  while (const std::size_t n = source.read(buffer)) {
+    if (text.size() + n > limit) {
+      throw Error(Kind::limit, std::string(what) + " is larger than " + std::to_string(limit) + " bytes");
+    }
+    text.append(as_text(Bytes(buffer).first(n)));
+  }
+  return text;
+}
+
+std::size_t BytesSource::read(MutableBytes out) {
+  const std::size_t n = std::min(out.size(), rest_.size());
+  if (n != 0) std::memcpy(out.data(), rest_.data(), n);
+  rest_ = rest_.subspan(n);
+  return n;
+}
+
+std::size_t TeeSource::read(MutableBytes out) {
+  const std::size_t n = source_.read(out);
+  if (n != 0) sink_.write(out.first(n));
+  return n;
+}
+
+std::size_t PrefixedSource::read(MutableBytes out) {
+  if (taken_ == prefix_.size()) return rest_.read(out);
+  const std::size_t n = std::min(out.size(), prefix_.size() - taken_);
+  std::memcpy(out.data(), prefix_.data() + taken_, n);
+  taken_ += n;
+  return n;
+}
+
+}  // namespace stave

@@ -1,0 +1,207 @@
+// The file system, through handles. A directory is opened once; everything else
+// is reached from that handle, without following a symlink that nobody asked
+// to follow and without ever leaving the directory by name.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "stave/base/stream.h"
+
+namespace stave::fs {
+
+// An owned file descriptor, closed on destruction.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd();
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+enum class FileType : std::uint8_t { regular, directory, symlink, character, block, fifo, socket };
+
+struct Time {
+  std::int64_t seconds = 0;
+  std::uint32_t nanoseconds = 0;
+  friend auto operator<=>(const Time&, const Time&) = default;
+};
+
+// What stat says of a file. `mode` is 07777, without the type.
+struct Stat {
+  FileType type = FileType::regular;
+  std::uint32_t mode = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint64_t size = 0;
+  Time mtime;
+  Time ctime;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t links = 1;
+  std::uint32_t device_major = 0;  // of the device that a character or block file is
+  std::uint32_t device_minor = 0;
+  std::uint64_t blocks = 0;  // 512-byte units really taken
+};
+
+Stat stat(const Fd& fd);
+
+using Xattrs = std::vector<std::pair<std::string, std::string>>;  // sorted by name
+
+// A directory handle. `relative` paths are made of ordinary components separated by '/' ("" or "." is the directory itself); a
+// ".." component, a leading '/' or a NUL byte is Kind::invalid. No symlink is followed in any component: one in the middle is an error (not_found).
+// Paths longer than PATH_MAX work. Errors name the path as `name()` + relative.
+class Dir {
+ public:
+  // Opens a directory that the user named; symlinks in the name are the user's business and are followed.
+  static Dir open(const std::string& path);
+  // Opens it, making it and its missing parents first, with `mode` (0700, 0755); the umask applies.
+  static Dir create(const std::string& path, std::uint32_t mode);
+
+  const std::string& name() const { return name_; }  // for messages
+  int fd() const { return fd_.get(); }
+
+  Dir open_dir(std::string_view relative) const;
+  Dir make_dir(std::string_view relative, std::uint32_t mode) const;  // an existing directory is fine; the parent must exist
+  Fd open_file(std::string_view relative) const;  // for reading; only a regular file (checked on the descriptor, O_NONBLOCK)
+  std::optional<Stat> find(std::string_view relative) const;  // lstat; nullopt if absent
+  Stat get(std::string_view relative) const;                  // lstat; throws not_found
+  std::string readlink(std::string_view relative) const;
+  Xattrs xattrs(std::string_view relative, FileType type) const;  // of the file itself, symlinks included; what the file system lacks is empty
+  // Names in the directory without "." and "..", sorted by bytes.
+  std::vector<std::string> list(std::string_view relative = {}) const;
+
+  // Opens a regular file of a foreign layout for reading: symlinks are followed as if this directory were "/" and so never leave it.
+  Fd open_in_root(std::string_view relative) const;
+
+  void remove_file(std::string_view relative) const;  // not_found if absent
+  void remove_tree(std::string_view relative) const;  // also unreadable directories that we own; absent is fine
+  void rename(std::string_view from, std::string_view to) const;
+  void sync() const;
+
+ private:
+  Fd fd_;
+  std::string name_;
+};
+
+// One thing found by `walk`. `path` is relative to the root of the walk, "" for the root itself.
+struct Found {
+  std::string path;
+  Stat stat;
+  std::string link;  // symlink: its text
+  Xattrs xattrs;
+};
+
+// Visits the tree below `root` in path order: a directory before what is in it, siblings sorted by bytes, so that "a/b" comes
+// before "a-b". `visit` gives false to stay out of a directory. A directory that cannot be read is an Error naming it; so is a name that vanished
+// between listing and stat (Kind::changed). The root itself is visited first. Stays on handles; depth is bounded only by descriptors for 200 levels, then reopens.
+void walk(const Dir& root, const std::function<bool(const Found&)>& visit);
+
+// A regular file being written, invisible until `publish`: O_TMPFILE where the file system has it (nothing is left behind, even by
+// SIGKILL), else a name ".stave-tmp-*" removed by the destructor. A Sink, buffered by nobody: write in large pieces.
+class TempFile : public Sink {
+ public:
+  // In the directory where it will live.
+  static TempFile in(const Dir& dir, std::uint32_t mode = 0644);
+  // With no name at all, in $TMPDIR as handed in ("" is /tmp), for spooling; it can never be published.
+  static TempFile anonymous(const std::string& directory);
+  TempFile(TempFile&&) noexcept;
+  TempFile& operator=(TempFile&&) noexcept;
+  ~TempFile() override;
+
+  void write(Bytes bytes) override;  // ENOSPC is Kind::no_space and names the place
+  const Fd& fd() const { return fd_; }
+  std::uint64_t size() const { return size_; }
+
+  enum class Existing : std::uint8_t { keep, replace, fail };
+  // Gives it a name in the directory it was made in, atomically, after fsync (unless `sync` is false). Existing::keep: a file of that name
+  // stays and ours goes; fail: Kind::exists. Consumes the writer.
+  void publish(std::string_view file_name, Existing existing, bool sync = true) &&;
+  // The bytes written so far, to be read (and nothing more to be written): the same open file.
+  Fd release() &&;
+
+ private:
+  TempFile() = default;
+  Fd fd_;
+  Fd dir_;
+  std::string dir_name_;
+  std::string temp_name_;  // empty: O_TMPFILE
+  std::uint64_t size_ = 0;
+};
+
+// A range of an open file as a Source; reads with pread, so many may share one descriptor. The descriptor must outlive it unless shared.
+class FileSource : public Source {
+ public:
+  FileSource(std::shared_ptr<const Fd> fd, std::uint64_t offset, std::uint64_t size, std::string name);
+  std::size_t read(MutableBytes out) override;
+
+ private:
+  std::shared_ptr<const Fd> fd_;
+  std::uint64_t offset_;
+  std::uint64_t rest_;
+  std::string name_;
+};
+
+// A descriptor that can only be read forward (a pipe, standard input) as a Source; does not own it.
+class PipeSource : public Source {
+ public:
+  PipeSource(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+  std::size_t read(MutableBytes out) override;
+
+ private:
+  int fd_;
+  std::string name_;
+};
+
+// A descriptor to write to (a pipe, standard output); does not own it. EPIPE is Kind::io.
+class PipeSink : public Sink {
+ public:
+  PipeSink(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+  void write(Bytes bytes) override;
+
+ private:
+  int fd_;
+  std::string name_;
+};
+
+// Fills `out` from `offset` of the file, all of it; throws Kind::changed if the file ends before.
+void read_at(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_view name);
+// The same, but holes (SEEK_DATA, SEEK_HOLE) are zero-filled without reading.
+void read_at_skipping_holes(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_view name);
+
+// A whole small file; Kind::limit above `limit` bytes.
+std::string read_file(const Fd& fd, std::uint64_t limit, std::string_view name);
+
+// An advisory lock (flock) on the open file description of `fd`, held until destruction.
+class Lock {
+ public:
+  enum class Mode : std::uint8_t { shared, exclusive };
+  static Lock take(const Fd& fd, Mode mode);                     // waits
+  static std::optional<Lock> try_take(const Fd& fd, Mode mode);  // nullopt: somebody else has it
+  Lock(Lock&&) noexcept = default;
+  Lock& operator=(Lock&&) noexcept = default;
+  ~Lock();
+
+ private:
+  explicit Lock(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;  // a descriptor of its own, so that two locks of one process do not merge
+};
+
+}  // namespace stave::fs
