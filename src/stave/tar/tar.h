@@ -1,13 +1,15 @@
 // tar as a pure codec: a header encoder whose bytes are a contract, and a
 // reader for hostile input. Knows nothing of OCI, whiteouts or file systems.
 //
-// What is written is what Go's archive/tar writes for the same header: ustar, with a pax extended header (POSIX.1-2001) only for
-// what ustar cannot say. The reader takes v7, ustar, GNU, star and pax, sparse files of every form included.
+// What is written is what Go's archive/tar writes for the same header: ustar, with a pax extended header
+// (POSIX.1-2001) only for what ustar cannot say. The reader takes v7, ustar, GNU, star and pax, sparse files
+// of every form included.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,9 +49,9 @@ struct Header {
   friend bool operator==(const Header&, const Header&) = default;
 };
 
-// The header blocks of one entry (a multiple of 512 bytes): a pax extended header first where ustar does not suffice.
-// Uname and gname are empty. Throws Kind::invalid for what no tar can say (a NUL byte in a name, an empty name,
-// an xattr name with '=').
+// The header blocks of one entry (a multiple of 512 bytes): a pax extended header first where ustar does not
+// suffice. Uname and gname are empty. Throws Kind::invalid for what no tar can say (a NUL byte in a name, an
+// empty name, an xattr name with '=').
 std::string encode(const Header& header);
 
 // Bytes of zeros that follow content of `size` bytes.
@@ -59,30 +61,38 @@ constexpr std::uint64_t padding(std::uint64_t size) { return (block_size - size 
 inline constexpr std::size_t trailer_size = 2 * block_size;
 
 // Reads an archive that nobody vouches for. Throws Kind::invalid naming the offset (bad checksum, bad number,
-// negative size, truncated, NUL or empty name, malformed pax record, overlapping sparse map, xattr or pax data over their limits);
-// Kind::unsupported for an entry type that cannot be understood (multi-volume). Global pax headers apply to what follows. GNU long names, long
-// links, base-256 numbers, LIBARCHIVE.xattr.* and SCHILY.xattr.* are understood. Memory is bounded by limits::xattrs_bytes and limits::path_bytes.
+// negative size, truncated, NUL or empty name, malformed pax record, overlapping sparse map, xattr or pax
+// data over their limits); Kind::unsupported for an entry type that cannot be understood (multi-volume).
+// Global pax headers apply to what follows. GNU long names, long links, base-256 numbers, LIBARCHIVE.xattr.*
+// and SCHILY.xattr.* are understood. Memory is bounded by limits::xattrs_bytes and limits::path_bytes.
 class Reader {
  public:
-  explicit Reader(Source& source) : source_(source) {}
+  explicit Reader(Source& source);
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader();
 
-  // Goes to the next entry, skipping what is unread of the current one; false at the end of the archive (two zero blocks, or the
-  // end of the stream on a block boundary: `ended_properly` tells which). Bytes after the end are drained and ignored by `drain`.
+  // Goes to the next entry, skipping what is unread of the current one; false at the end of the archive (two
+  // zero blocks, or the end of the stream on a block boundary: `ended_properly` tells which). Bytes after the
+  // end are drained and ignored by `drain`.
   bool next(Header& header);
 
   // Content of the current entry, holes as zeros; 0 at its end.
   std::size_t read(MutableBytes out);
 
-  std::uint64_t header_offset() const;   // where the current entry's first header block (pax or GNU included) began
-  std::uint64_t content_offset() const;  // where its stored content begins
-  bool ended_properly() const;           // two zero blocks were seen
+  // Where in the archive the current entry's first header block (pax or GNU included) began, and where its
+  // stored content begins (that of a sparse file: after its map).
+  std::uint64_t header_offset() const;
+  std::uint64_t content_offset() const;
+  bool ended_properly() const;  // two zero blocks were seen
 
-  // After next() answered false: reads the source to its end, so that hashes and checksums around it are complete.
-  // Says whether anything but zeros came.
+  // After next() answered false: reads the source to its end, so that hashes and checksums around it are
+  // complete. Says whether anything but zeros came.
   bool drain();
 
  private:
-  Source& source_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace stave::tar
