@@ -63,8 +63,9 @@ struct Platform {
   friend bool operator==(const Platform&, const Platform&) = default;
 };
 
-// Does an image for `offered` run where `wanted` was asked for? os and architecture equal after normalising; variants equal, or arm64's ""=="v8", or for
-// arm a lower version than wanted (v6 runs on v7). `os_version` and features count only when `wanted` has them.
+// Does an image for `offered` run where `wanted` was asked for? os and architecture equal after normalising; variants equal, or arm64's ""=="v8", or of arm,
+// arm64 and amd64 a lower version than wanted (arm/v6 runs on v7, plain amd64 on v3). Only when `wanted` has them count: `os_version`, which must be
+// equal or go on behind a dot ("10.0.17763" takes "10.0.17763.1234"), and features, of which `offered` may need no others.
 bool runs_on(const Platform& offered, const Platform& wanted);
 // Of `offered`, the index of the one that fits `wanted` best (exact variant first, then the highest lower one, then the first listed); nullopt if none runs.
 std::optional<std::size_t> best_match(const std::vector<Platform>& offered, const Platform& wanted);
@@ -96,6 +97,8 @@ struct Manifest {
 
   static Manifest parse(std::string_view text);
   std::string render() const;  // schemaVersion, mediaType, artifactType, config, layers, subject, annotations
+
+  friend bool operator==(const Manifest&, const Manifest&) = default;
 };
 
 // image-index.md; also index.json of a layout
@@ -109,6 +112,8 @@ struct Index {
 
   static Index parse(std::string_view text);
   std::string render() const;  // manifests is [] when empty, never null
+
+  friend bool operator==(const Index&, const Index&) = default;
 };
 
 struct History {
@@ -148,6 +153,8 @@ struct Config {
   // Top-level members sorted by bytes, as BuildKit prints them (Docker Hub's configs are made so); "config" in the field order of the image-spec's Go type
   // (User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal, ArgsEscaped, then run_extra); absent ones left out, as Go's omitempty does. `architecture`, `os`, `rootfs` and `config` are always printed.
   std::string render() const;
+
+  friend bool operator==(const Config&, const Config&) = default;
 };
 
 // The chain ID of each prefix of `diff_ids` (config.md, "Layer ChainID"): chain[0] is diff_ids[0], chain[n] the digest of "chain[n-1] diff_ids[n]".
