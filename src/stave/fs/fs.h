@@ -65,9 +65,11 @@ Stat stat(const Fd& fd);
 
 using Xattrs = std::vector<std::pair<std::string, std::string>>;  // sorted by name
 
-// A directory handle. `relative` paths are made of ordinary components separated by '/' ("" or "." is the directory itself); a
-// ".." component, a leading '/' or a NUL byte is Kind::invalid. No symlink is followed in any component: one in the middle is an error (not_found).
-// Paths longer than PATH_MAX work. Errors name the path as `name()` + relative.
+// A directory handle. `relative` paths are made of ordinary components separated by '/' ("" or "." is the
+// directory itself; empty and "." components count for nothing); a ".." component, a leading '/' or a NUL
+// byte is Kind::invalid. No symlink is followed in any component: one in the middle is an error (not_found),
+// one at the end is Kind::invalid where a file or directory is to be opened. Paths longer than PATH_MAX work.
+// Errors name the path as `name()` + relative.
 class Dir {
  public:
   // Opens a directory that the user named; symlinks in the name are the user's business and are followed.
@@ -76,27 +78,41 @@ class Dir {
   static Dir create(const std::string& path, std::uint32_t mode);
 
   const std::string& name() const { return name_; }  // for messages
+  // Open for reading, or O_PATH if the directory can be entered but not read.
   int fd() const { return fd_.get(); }
 
   Dir open_dir(std::string_view relative) const;
-  Dir make_dir(std::string_view relative, std::uint32_t mode) const;  // an existing directory is fine; the parent must exist
-  Fd open_file(std::string_view relative) const;  // for reading; only a regular file (checked on the descriptor, O_NONBLOCK)
-  std::optional<Stat> find(std::string_view relative) const;  // lstat; nullopt if absent
-  Stat get(std::string_view relative) const;                  // lstat; throws not_found
+  // An existing directory is fine and keeps its mode; the parent must exist; the umask applies.
+  Dir make_dir(std::string_view relative, std::uint32_t mode) const;
+  // For reading; anything but a regular file is Kind::invalid (checked on the descriptor; a fifo does not
+  // block).
+  Fd open_file(std::string_view relative) const;
+  // lstat; nullopt if absent, which everything below a file or a symlink is.
+  std::optional<Stat> find(std::string_view relative) const;
+  Stat get(std::string_view relative) const;  // lstat; throws not_found
   std::string readlink(std::string_view relative) const;
-  Xattrs xattrs(std::string_view relative, FileType type) const;  // of the file itself, symlinks included; what the file system lacks is empty
+  // Of the file itself, symlinks included; what the file system lacks is empty. Does not open the file, so it
+  // needs no permission to read it, except for user.* (xattr(7)). `type` counts only where /proc is not
+  // mounted: there the file is opened if it is a regular file or a directory, and anything else has none.
+  Xattrs xattrs(std::string_view relative, FileType type) const;
   // Names in the directory without "." and "..", sorted by bytes.
   std::vector<std::string> list(std::string_view relative = {}) const;
 
-  // Opens a regular file of a foreign layout for reading: symlinks are followed as if this directory were "/" and so never leave it.
+  // Opens a regular file of a foreign layout for reading: symlinks are followed as if this directory were "/"
+  // and so never leave it.
   Fd open_in_root(std::string_view relative) const;
 
   void remove_file(std::string_view relative) const;  // not_found if absent
-  void remove_tree(std::string_view relative) const;  // also unreadable directories that we own; absent is fine
+  // Also directories that we own and may not read or write: they are made u+rwx. Absent is fine. Follows
+  // nothing, and does not go into what is mounted below: Kind::busy. What was removed before a failure stays
+  // removed.
+  void remove_tree(std::string_view relative) const;
   void rename(std::string_view from, std::string_view to) const;
   void sync() const;
 
  private:
+  Dir(Fd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+
   Fd fd_;
   std::string name_;
 };
@@ -109,16 +125,20 @@ struct Found {
   Xattrs xattrs;
 };
 
-// Visits the tree below `root` in path order: a directory before what is in it, siblings sorted by bytes, so that "a/b" comes
-// before "a-b". `visit` gives false to stay out of a directory. A directory that cannot be read is an Error naming it; so is a name that vanished
-// between listing and stat (Kind::changed). The root itself is visited first. Stays on handles; depth is bounded only by descriptors for 200 levels, then reopens.
+// Visits the tree below `root` in path order: a directory before what is in it, siblings sorted by bytes, so
+// that "a/b" comes before "a-b". `visit` gives false to stay out of a directory. A directory that cannot be
+// read is an Error naming it; so is a name that vanished between listing and stat (Kind::changed). The root
+// itself is visited first. Stays on handles; depth is bounded only by limits::path_bytes: the deepest 200
+// directories are held open, others are reopened on the way back and Kind::changed if they were moved. One
+// string is reused for `path`: copy what you keep.
 void walk(const Dir& root, const std::function<bool(const Found&)>& visit);
 
-// A regular file being written, invisible until `publish`: O_TMPFILE where the file system has it (nothing is left behind, even by
-// SIGKILL), else a name ".stave-tmp-*" removed by the destructor. A Sink, buffered by nobody: write in large pieces.
+// A regular file being written, invisible until `publish`: O_TMPFILE where the file system has it (nothing is
+// left behind, even by SIGKILL), else a name ".stave-tmp-*" removed by the destructor. A Sink, buffered by
+// nobody: write in large pieces.
 class TempFile : public Sink {
  public:
-  // In the directory where it will live.
+  // In the directory where it will live; with `mode` exactly, whatever the umask.
   static TempFile in(const Dir& dir, std::uint32_t mode = 0644);
   // With no name at all, in $TMPDIR as handed in ("" is /tmp), for spooling; it can never be published.
   static TempFile anonymous(const std::string& directory);
@@ -131,22 +151,28 @@ class TempFile : public Sink {
   std::uint64_t size() const { return size_; }
 
   enum class Existing : std::uint8_t { keep, replace, fail };
-  // Gives it a name in the directory it was made in, atomically, after fsync (unless `sync` is false). Existing::keep: a file of that name
-  // stays and ours goes; fail: Kind::exists. Consumes the writer.
+  // Gives it a name in the directory it was made in, atomically, after fsync (unless `sync` is false).
+  // Existing::keep: a file of that name stays and ours goes (anything but a file there is Kind::exists);
+  // fail: Kind::exists. Consumes the writer, also when it throws.
   void publish(std::string_view file_name, Existing existing, bool sync = true) &&;
   // The bytes written so far, to be read (and nothing more to be written): the same open file.
   Fd release() &&;
 
  private:
   TempFile() = default;
+  void drop_name();
+  int name_if_absent(const std::string& name);  // 0 or the errno
+  int name_over(const std::string& name);
+
   Fd fd_;
-  Fd dir_;
+  Fd dir_;  // none: anonymous
   std::string dir_name_;
   std::string temp_name_;  // empty: O_TMPFILE
   std::uint64_t size_ = 0;
 };
 
-// A range of an open file as a Source; reads with pread, so many may share one descriptor. The descriptor must outlive it unless shared.
+// A range of an open file as a Source; reads with pread, so many may share one descriptor. The descriptor
+// must outlive it unless shared.
 class FileSource : public Source {
  public:
   FileSource(std::shared_ptr<const Fd> fd, std::uint64_t offset, std::uint64_t size, std::string name);
