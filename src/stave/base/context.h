@@ -16,7 +16,8 @@ class Progress {
  public:
   virtual ~Progress() = default;
 
-  // A task begins: `label` names it for a person, `total` is its size in bytes (0: unknown). Gives its handle.
+  // A task begins: `label` names it for a person, `total` is its size in bytes (0: unknown). Gives its
+  // handle.
   virtual int begin(std::string_view label, std::uint64_t total) = 0;
   virtual void advance(int task, std::uint64_t bytes) = 0;
   // The task is over; `result` (may be empty) says what came of it. Without success nothing came of it.
@@ -30,9 +31,9 @@ class Progress {
 Progress& no_progress();
 
 struct Context {
-  std::stop_token stop = {};               // asked to stop: long work throws Kind::cancelled soon after
-  Progress* progress = &no_progress();     // never null
-  unsigned jobs = 1;                       // threads that may work at once, at least 1; never changes a result
+  std::stop_token stop = {};            // asked to stop: long work throws Kind::cancelled soon after
+  Progress* progress = &no_progress();  // never null
+  unsigned jobs = 1;                    // threads that may work at once, at least 1; never changes a result
 
   // Throws Kind::cancelled when a stop was requested.
   void check() const;

@@ -11,7 +11,8 @@
 
 namespace stave {
 
-// What sort of thing went wrong. The command line gives each kind an exit code of its own (docs/exit-codes.md).
+// What sort of thing went wrong. The command line gives each kind an exit code of its own
+// (docs/exit-codes.md).
 enum class Kind : std::uint8_t {
   usage,        // the caller asked for something that makes no sense
   not_found,    // what was named does not exist

@@ -16,13 +16,13 @@
 
 namespace stave {
 
-// Calls `make(i, slot)` for i in [0, count) on `context.jobs` threads, and each of `takers` with (i, slot) strictly
-// in the order of i. The first taker runs on the calling thread, every other on a thread of its own, so that two
-// hashes can run side by side. A slot is handed out again when every taker is done with it: memory is bounded by
-// `slots.size()` (at least 1), whatever `count` is.
+// Calls `make(i, slot)` for i in [0, count) on `context.jobs` threads, and each of `takers` with (i, slot)
+// strictly in the order of i. The first taker runs on the calling thread, every other on a thread of its own,
+// so that two hashes can run side by side. A slot is handed out again when every taker is done with it:
+// memory is bounded by `slots.size()` (at least 1), whatever `count` is.
 //
-// The first failure in the order of i (of a make or of a taker) is thrown when all threads have been joined, so
-// the error does not depend on timing. A stop request ends it with Kind::cancelled.
+// The first failure in the order of i (of a make or of a taker) is thrown when all threads have been joined,
+// so the error does not depend on timing. A stop request ends it with Kind::cancelled.
 template <class Slot>
 void in_order(const Context& context, std::size_t count, std::vector<Slot>& slots,
               const std::function<void(std::size_t, Slot&)>& make,

@@ -11,8 +11,9 @@
 
 namespace stave {
 
-// `text` between double quotes, safe on any terminal: control characters, quotes, backslashes and bytes that are
-// not UTF-8 are escaped (\n, \x1b), and what is longer than 512 bytes is cut with "…". For names that came from outside.
+// `text` between double quotes, safe on any terminal: control characters, quotes, backslashes and bytes that
+// are not UTF-8 are escaped (\n, \x1b), and what is longer than 512 bytes is cut with "…". For names that
+// came from outside.
 std::string quote(std::string_view text);
 
 // The same escaping without the quotes and without the cut: for tables.
@@ -30,8 +31,8 @@ std::optional<std::uint64_t> parse_number(std::string_view text);
 // Well-formed UTF-8 (no surrogates, no overlong forms)?
 bool is_utf8(std::string_view text);
 
-// The candidate nearest to `word` by edit distance (insert, remove, replace, swap), if one is near enough to be
-// what was meant (a third of its length, at least 1, at most 3).
+// The candidate nearest to `word` by edit distance (insert, remove, replace, swap), if one is near enough to
+// be what was meant (a third of its length, at least 1, at most 3).
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace stave

@@ -80,6 +80,7 @@ class Dir {
   const std::string& name() const { return name_; }  // for messages
   // Open for reading, or O_PATH if the directory can be entered but not read.
   int fd() const { return fd_.get(); }
+  const Fd& handle() const { return fd_; }
 
   Dir open_dir(std::string_view relative) const;
   // An existing directory is fine and keeps its mode; the parent must exist; the umask applies.

@@ -10,7 +10,9 @@ namespace {
 TEST(Quote, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(quote("plain"), "\"plain\"");
   EXPECT_EQ(quote("a\x1b[31m\n\"\\"), "\"a\\x1b[31m\\n\\\"\\\\\"");
-  EXPECT_EQ(quote("\xc2\x9b" "31m"), "\"\\xc2\\x9b31m\"");
+  EXPECT_EQ(quote("\xc2\x9b"
+                  "31m"),
+            "\"\\xc2\\x9b31m\"");
   EXPECT_EQ(quote("z\xc3\xbcrich"), "\"zürich\"");
   EXPECT_EQ(quote("\xff\xfe"), "\"\\xff\\xfe\"");
 }

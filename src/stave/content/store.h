@@ -1,0 +1,120 @@
+// Store: an OCI image layout on disk (image-spec, image-layout.md) that never
+// loses a reference. What is in it is immutable; new blobs appear whole or not
+// at all, and index.json is rewritten beside and renamed over, under a lock.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stave/base/context.h"
+#include "stave/content/blob.h"
+#include "stave/fs/fs.h"
+#include "stave/hash/digest.h"
+#include "stave/spec/spec.h"
+
+namespace stave::content {
+
+// A blob that was written: what it is called and how long it is.
+struct Blob {
+  Digest digest;
+  std::uint64_t size;
+};
+
+// A blob being written. It has no name and nobody sees it until `commit`; dropped before, nothing is left
+// behind.
+class BlobWriter : public Sink {
+ public:
+  void write(Bytes bytes) override;
+
+  // fsync, then publish under blobs/<algorithm>/<hex>. A blob that is there already, with the same size,
+  // stays.
+  Blob commit() &&;
+  // The same, for bytes from elsewhere: throws Kind::mismatch, and nothing was published, unless they are
+  // what was wanted.
+  Blob commit_as(const Digest& digest, std::uint64_t size) &&;
+
+ private:
+  friend class Store;
+  BlobWriter(fs::Dir directory, Algorithm algorithm);
+  Blob publish(const Digest& digest) &&;
+
+  fs::Dir directory_;  // blobs/<algorithm>
+  fs::TempFile file_;
+  Hasher hasher_;
+};
+
+// One layout directory. Every Store object holds the layout's lock (flock on the directory itself, so no lock
+// file litters it): shared for reading and writing, exclusive for collecting garbage, so gc never takes a
+// blob away that somebody counts on. Thread-safe but for moving it.
+class Store : public BlobSource {
+ public:
+  enum class Access : std::uint8_t { shared, exclusive };
+
+  // An existing layout. Kind::not_found if there is no such directory, Kind::invalid if it is no layout,
+  // Kind::unsupported for another imageLayoutVersion than 1.x.y. `exclusive` waits for every other user.
+  static Store open(const std::string& path, Access access = Access::shared);
+  // The same, made first where there is nothing or an empty directory; `mode` is that of new directories. A
+  // directory that holds something else is Kind::exists.
+  static Store create(const std::string& path, std::uint32_t mode, Access access = Access::shared);
+  // Is there a layout (a file oci-layout) at `path`?
+  static bool is_layout(const std::string& path);
+
+  const std::string& path() const { return root_.name(); }
+
+  // Blobs.
+  std::unique_ptr<Source> find(const Digest& digest) const override;
+  std::optional<std::uint64_t> find_size(const Digest& digest) const override;
+  std::string describe() const override;
+  std::shared_ptr<const fs::Fd> open_blob(
+      const Digest& digest) const;  // for random access; nullptr if absent
+  BlobWriter begin(Algorithm algorithm = Algorithm::sha256) const;
+  Blob put(std::string_view text) const;  // a small document
+  spec::Descriptor put(std::string_view text, std::string_view media_type) const;
+
+  // References: the descriptors of index.json. A name is its annotation org.opencontainers.image.ref.name.
+  spec::Index index() const;
+  std::optional<spec::Descriptor> find_reference(std::string_view name) const;
+  // Reads index.json, lets `edit` change it and writes it back, all under the lock: two processes lose
+  // nothing.
+  void edit_index(const std::function<void(spec::Index&)>& edit) const;
+  // Gives `name` to a manifest or index whose blobs are all here. Says what had the name before.
+  std::optional<spec::Descriptor> tag(std::string_view name, const spec::Descriptor& descriptor) const;
+
+  struct Garbage {
+    std::size_t blobs = 0;
+    std::uint64_t bytes = 0;
+  };
+  // Removes every blob that no reference of index.json (and none of `roots`) reaches, and what killed writers
+  // left. Needs Access::exclusive. A document that cannot be read stops it before anything is removed. With
+  // `dry_run` it only counts.
+  Garbage collect_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
+                          bool dry_run) const;
+
+ private:
+  Store(fs::Dir root, Access access) : root_(std::move(root)), access_(access) {}
+  fs::Dir blobs_directory(Algorithm algorithm) const;
+
+  fs::Dir root_;
+  std::optional<fs::Lock> lock_;
+  Access access_;
+};
+
+// The blobs that are in `first`, else those in `second`. Both must outlive it.
+class Stacked : public BlobSource {
+ public:
+  Stacked(const BlobSource& first, const BlobSource& second) : first_(first), second_(second) {}
+  std::unique_ptr<Source> find(const Digest& digest) const override;
+  std::optional<std::uint64_t> find_size(const Digest& digest) const override;
+  std::string describe() const override { return first_.describe(); }
+
+ private:
+  const BlobSource& first_;
+  const BlobSource& second_;
+};
+
+}  // namespace stave::content

@@ -1,0 +1,70 @@
+// pack: the pipeline from plan to blob.
+
+#include "stave/layer/pack.h"
+
+#include <fmt/format.h>
+
+#include "stave/base/parallel.h"
+#include "stave/base/text.h"
+#include "stave/layer/plan.h"
+
+namespace stave::layer {
+namespace {
+
+struct Slot {
+  std::vector<std::byte> plain;
+  compress::Block block;
+  std::unique_ptr<compress::BlockCompressor> compressor;
+};
+
+}  // namespace
+
+std::string_view media_type_of(compress::Format format) {
+  switch (format) {
+    case compress::Format::gzip:
+      return spec::media::oci_layer_gzip;
+    case compress::Format::zstd:
+      return spec::media::oci_layer_zstd;
+    default:
+      return spec::media::oci_layer;
+  }
+}
+
+Layer pack(const Context& context, const Changeset& changes, const compress::Codec& codec,
+           const content::Store& store) {
+  const bool plain = codec.format == compress::Format::none;
+  const Plan plan(changes, codec.format == compress::Format::zstd ? Cuts::zstd() : Cuts::gzip());
+  Task task(context, fmt::format("packing {} files", changes.size()), plan.size());
+
+  std::vector<Slot> slots(
+      std::min<std::size_t>(2 * static_cast<std::size_t>(context.jobs) + 2, plan.block_count()));
+  Hasher plain_hash;
+  auto writer = store.begin();
+  compress::BlockWriter frames(codec, writer);
+
+  const auto make = [&](std::size_t i, Slot& slot) {
+    plan.make(i, slot.plain);
+    if (!slot.compressor) slot.compressor = std::make_unique<compress::BlockCompressor>(codec);
+    slot.compressor->compress(slot.plain, slot.block);
+  };
+  const auto write = [&](std::size_t, Slot& slot) {
+    frames.append(slot.block);
+    task.advance(slot.plain.size());
+  };
+  std::vector<std::function<void(std::size_t, Slot&)>> takers = {write};
+  // Without compression both hashes are the same one.
+  if (!plain) takers.emplace_back([&](std::size_t, Slot& slot) { plain_hash.update(slot.plain); });
+  in_order<Slot>(context, plan.block_count(), slots, make, takers);
+
+  std::move(frames).finish();
+  const content::Blob blob = std::move(writer).commit();
+  task.done(fmt::format("{} of {}", human_size(blob.size), human_size(plan.size())));
+  return Layer{.descriptor = {.media_type = std::string(media_type_of(codec.format)),
+                              .digest = blob.digest,
+                              .size = blob.size},
+               .diff_id = plain ? blob.digest : std::move(plain_hash).finish(),
+               .plain_size = plan.size(),
+               .entries = changes.size()};
+}
+
+}  // namespace stave::layer

@@ -1,0 +1,92 @@
+// Tree: what a stack of layers looks like to a process inside, without content,
+// and what edits make of it. Layers go on top one by one; edits after that
+// collect into a changeset that becomes the next layer.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "stave/base/context.h"
+#include "stave/layer/changeset.h"
+#include "stave/layer/reader.h"
+
+namespace stave::layer {
+
+// A tree in memory: about 300 bytes and the name for each entry. Not thread-safe. Copying is cheap: copies
+// share what they have in common until one of them changes it.
+class Tree {
+ public:
+  // What a name stands for; names of one hardlink group share it.
+  struct Inode {
+    Metadata meta;  // type is never hardlink
+    Stamp stamp;
+    std::shared_ptr<const Contents> contents;
+  };
+
+  Tree();  // an empty root directory, 0755 0:0
+
+  // Puts a layer on top, as clients do: whiteouts in any order remove only what the layers below hold, a
+  // directory over a directory keeps what is in it, a path below a symlink of the layers below replaces that
+  // symlink by a directory (podman and containerd show it so), one below a symlink of the same layer follows
+  // it inside the root. Parents that the layer leaves out are 0755 0:0. Throws Kind::invalid for a hardlink
+  // to nowhere or to a directory. The changes of edits not yet taken are lost.
+  void apply(const Context& context, LayerReader& layer);
+  void apply(const Changeset& layer);
+
+  // Where the content of a file comes from.
+  struct Origin {
+    Stamp stamp;
+    std::shared_ptr<const Contents> contents;
+  };
+  // The same as an edit, whose changes can be taken: `origin_of` is asked for each entry while its content
+  // can be read.
+  void edit(const Context& context, LayerReader& layer, const std::function<Origin(const Step&)>& origin_of);
+
+  // What is at a path that `resolve` gave (no symlink is followed); nullptr if nothing is.
+  const Inode* find(std::string_view path) const;
+  bool empty() const;  // nothing but the root
+
+  enum class Follow : std::uint8_t { all, parents };
+  // The path at which a process chrooted here would arrive: symlinks are followed, absolute ones and ".."
+  // clamped at the root; with Follow::parents the last component is left alone. What does not exist stays as
+  // it is written. Kind::not_found when a file is used as a directory, Kind::limit for a symlink loop.
+  std::string resolve(std::string_view path, Follow follow) const;
+
+  // Edits. Paths must come from `resolve`.
+  // Puts a file or a directory; missing parents become 0755 0:0 with `parent_mtime`. A directory over a
+  // directory keeps what is in it; anything else replaces.
+  void put(std::string_view path, std::shared_ptr<const Inode> inode, const Timestamp& parent_mtime);
+  // Removes a path and what is below; Kind::not_found if it does not exist. The root cannot be removed
+  // (Kind::usage).
+  void remove(std::string_view path);
+
+  // The edits since the last call (or the last apply) as a changeset, sorted, with every parent and its
+  // metadata, hardlink groups written with their first name as the one with content, and removals only for
+  // what the tree below has. After it, the edited tree is the tree below.
+  Changeset take_changes();
+
+  // Visits every entry but the root, in path order.
+  void visit(const std::function<void(const std::string& path, const Inode&)>& each) const;
+
+  struct Node;
+
+ private:
+  using NodePtr = std::shared_ptr<Node>;
+  void begin_layer();
+  void apply_step(const Step& step, const Origin& origin);
+  void put_entry(const Entry& entry, std::shared_ptr<const Inode> inode);
+  NodePtr& directory_for(std::string_view path, const Timestamp& mtime, bool of_layer);
+  std::shared_ptr<const Inode> target_of(const Entry& hardlink) const;
+  std::string resolve_in_layer(std::string_view path) const;
+
+  NodePtr root_;
+  NodePtr below_;  // the tree when the current layer or edit began
+};
+
+}  // namespace stave::layer
