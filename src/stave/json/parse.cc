@@ -139,7 +139,7 @@ class Builder {
     std::string_view reason = error.what();
     if (const auto at = reason.find("syntax error "); at != std::string_view::npos) reason.remove_prefix(at);
     if (const auto at = reason.find("; last read: "); at != std::string_view::npos) {
-      return fmt::format("{}, after {}", reason.substr(0, at), quote(last_token));
+      return fmt::format("{}, near {}", reason.substr(0, at), quote(last_token));
     }
     return std::string(reason);
   }
