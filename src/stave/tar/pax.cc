@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <limits>
 
@@ -114,16 +112,7 @@ bool take_front(std::string_view& data, std::string_view& key, std::string_view&
   return key.find('\0') == key.npos;
 }
 
-// Sorted by name; of the same name the last one that came is kept.
-void sort_keeping_last(Xattrs& xattrs) {
-  std::reverse(xattrs.begin(), xattrs.end());
-  std::stable_sort(xattrs.begin(), xattrs.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
-  xattrs.erase(std::unique(xattrs.begin(), xattrs.end(), same), xattrs.end());
-}
-
-std::size_t bytes_of(const Xattrs& xattrs) {
+std::size_t bytes_of(const std::map<std::string, std::string>& xattrs) {
   std::size_t total = 0;
   for (const auto& [name, value] : xattrs) total += name.size() + value.size();
   return total;
@@ -146,8 +135,6 @@ void Extended::take(std::string_view data, std::uint64_t offset) {
     if (!take_front(rest, key, value)) fail(at, "malformed pax record: its length, key or line end is wrong");
     take_record(key, value, at);
   }
-  sort_keeping_last(schily_);
-  sort_keeping_last(libarchive_);
   if (!sparse.offset_is_next) fail(offset, "GNU.sparse.offset without GNU.sparse.numbytes");
 }
 
@@ -169,12 +156,12 @@ void Extended::take_record(std::string_view key, std::string_view value, std::ui
   } else if (starts(key, schily_xattr)) {
     key.remove_prefix(schily_xattr.size());
     if (key.empty()) fail(offset, "an extended attribute without a name");
-    schily_.emplace_back(key, value);
+    schily_.insert_or_assign(std::string(key), std::string(value));
   } else if (starts(key, libarchive_xattr)) {
     std::optional<std::string> name = percent_decoded(key.substr(libarchive_xattr.size()));
     std::optional<std::string> content = base64_decoded(value);
     if (!name || !content || name->empty() || name->find('\0') != name->npos) fail_record(offset, key, value);
-    libarchive_.emplace_back(std::move(*name), std::move(*content));
+    libarchive_.insert_or_assign(std::move(*name), std::move(*content));
   } else if (starts(key, gnu_sparse)) {
     take_sparse(key.substr(gnu_sparse.size()), value, offset);
   }
@@ -185,7 +172,8 @@ void Extended::take_sparse(std::string_view key, std::string_view value, std::ui
   if (key == "major") sparse.major = value;
   if (key == "minor") sparse.minor = value;
   if (key == "name") sparse.name = value;
-  if (key == "size" || key == "realsize") sparse.size = value;
+  if (key == "size") sparse.size = value;
+  if (key == "realsize") sparse.realsize = value;
   if (key == "numblocks") sparse.numblocks = value;
   if (key == "map") sparse.map = value;
   if (key != "offset" && key != "numbytes") return;
@@ -198,21 +186,11 @@ void Extended::take_sparse(std::string_view key, std::string_view value, std::ui
 }
 
 void Extended::put_xattrs(Xattrs& out) const {
-  out = libarchive_;
-  out.insert(out.end(), schily_.begin(), schily_.end());
-  sort_keeping_last(out);
-}
-
-void Extended::clear() {
-  path.reset();
-  linkpath.reset();
-  uid.reset();
-  gid.reset();
-  size.reset();
-  mtime.reset();
-  if (sparse.present) sparse = SparseRecords{};
-  schily_.clear();
-  libarchive_.clear();
+  out.assign(schily_.begin(), schily_.end());
+  if (libarchive_.empty()) return;
+  std::map<std::string, std::string> all = schily_;
+  all.insert(libarchive_.begin(), libarchive_.end());
+  out.assign(all.begin(), all.end());
 }
 
 std::size_t Extended::bytes() const {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,7 +33,7 @@ std::string render(const Record& record);
 struct SparseRecords {
   std::string major, minor;
   std::string name;
-  std::string size;  // of the expanded file: GNU.sparse.size or GNU.sparse.realsize
+  std::string size, realsize;  // of the expanded file; of both, `size` holds
   std::string numblocks;
   std::string map;  // "offset,length,offset,length": version 0.1, and 0.0 made into it
   bool present = false;
@@ -56,9 +57,6 @@ class Extended {
   // same in base64.
   void put_xattrs(Xattrs& out) const;
 
-  // Forgets everything. Keeps the memory of what every entry may need.
-  void clear();
-
   // What its strings hold, so that global headers cannot pile up.
   std::size_t bytes() const;
 
@@ -66,7 +64,7 @@ class Extended {
   void take_record(std::string_view key, std::string_view value, std::uint64_t offset);
   void take_sparse(std::string_view key, std::string_view value, std::uint64_t offset);
 
-  Xattrs schily_, libarchive_;  // sorted and unique, except while records are taken
+  std::map<std::string, std::string> schily_, libarchive_;
 };
 
 }  // namespace stave::tar

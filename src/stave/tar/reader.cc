@@ -180,9 +180,10 @@ bool Reader::State::next(Header& header) {
       ended = true;
       return false;
     }
-    if (block_[field::type.offset] != 'V') break;
-    input.skip(get_unsigned(field::size, "size"));  // the label of a GNU volume; it has no content, but might
-    input.skip(tar::padding(get_unsigned(field::size, "size")));
+    if (block_[field::type.offset] != 'V') break;  // the label of a GNU volume; it has no content, but might
+    stored_ = get_unsigned(field::size, "size");
+    padding_ = tar::padding(stored_);
+    skip_content();
   }
   header_offset = meta_offset_.value_or(block_offset());
   fill(header);
@@ -348,6 +349,7 @@ bool Reader::State::begin_sparse(Header& header) {
   if (block_[field::type.offset] == 'S') {
     if (format_ != Format::gnu)
       fail(header_offset, "a sparse file in a form that is not GNU's", Kind::unsupported);
+    if (records.present) fail(header_offset, "a sparse file in two forms at once");
     header.size = get_unsigned(field::gnu_real_size, "size of a sparse file");
     map_ = read_gnu_map(block_, input);
   } else if (records.present) {
@@ -360,9 +362,10 @@ bool Reader::State::begin_sparse(Header& header) {
                        quote(records.major), quote(records.minor)),
            Kind::unsupported);
     }
-    const std::optional<std::uint64_t> size = parse_number(records.size);
+    const std::string& size_text = records.size.empty() ? records.realsize : records.size;
+    const std::optional<std::uint64_t> size = parse_number(size_text);
     if (!size || *size > std::numeric_limits<std::int64_t>::max()) {
-      fail(header_offset, fmt::format("a sparse file of {} bytes", quote(records.size)));
+      fail(header_offset, fmt::format("a sparse file of {} bytes", quote(size_text)));
     }
     if (!has_content_) fail(header_offset, fmt::format("{} is sparse, but not a file", quote(header.name)));
     header.size = *size;

@@ -54,8 +54,7 @@ class TextMap {
     for (std::size_t digits = 0;; ++digits) {
       const char c = character();
       if (c == '\n' && digits != 0) return value;
-      if (c < '0' || c > '9' || value > (largest - 9) / 10)
-        fail(at(), "a bad number in the map of a sparse file");
+      if (c < '0' || c > '9' || value > largest / 10) fail(at(), "a bad number in the map of a sparse file");
       value = value * 10 + static_cast<std::uint64_t>(c - '0');
     }
   }

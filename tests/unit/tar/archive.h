@@ -118,7 +118,16 @@ inline Outcome read_archive(std::string_view archive, std::uint64_t budget = 1 <
 
 inline Header read_one(std::string_view archive) { return read_archive(archive).only(); }
 
-// "invalid: message" of the failure, or "read" when there was none.
+// The first header alone: what follows it need not be there.
+inline Header header_of(std::string_view archive) {
+  BytesSource source(archive);
+  Reader reader(source);
+  Header header;
+  if (!reader.next(header)) throw Error(Kind::internal, "no entry");
+  return header;
+}
+
+// The kind of the failure, or "read" when there was none.
 inline std::string verdict(std::string_view archive) {
   const Outcome outcome = read_archive(archive);
   return outcome.failure ? std::string(name(outcome.failure->kind())) : "read";
