@@ -139,8 +139,7 @@ std::string Dir::readlink(std::string_view relative) const {
 Xattrs Dir::xattrs(std::string_view relative, FileType type) const {
   const Where where{name_, relative};
   const Place place = locate(*this, relative);
-  if (!have_proc()) return read_xattrs_by_opening(place.directory, place.name.c_str(), type, where);
-  return read_xattrs(fmt::format("{}/{}", proc_path(place.directory), place.name).c_str(), where);
+  return XattrReader().read(place.directory, place.name.c_str(), type, where);
 }
 
 std::vector<std::string> Dir::list(std::string_view relative) const {

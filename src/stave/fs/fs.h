@@ -93,8 +93,8 @@ class Dir {
   Stat get(std::string_view relative) const;  // lstat; throws not_found
   std::string readlink(std::string_view relative) const;
   // Of the file itself, symlinks included; what the file system lacks is empty. Does not open the file, so it
-  // needs no permission to read it, except for user.* (xattr(7)). `type` counts only where /proc is not
-  // mounted: there the file is opened if it is a regular file or a directory, and anything else has none.
+  // needs no permission to read it, except for user.* (xattr(7)). `type` counts only before Linux 6.13
+  // without /proc: there a regular file or a directory is opened, and anything else has none.
   Xattrs xattrs(std::string_view relative, FileType type) const;
   // Names in the directory without "." and "..", sorted by bytes.
   std::vector<std::string> list(std::string_view relative = {}) const;

@@ -113,7 +113,7 @@ class Removal {
 void Dir::remove_tree(std::string_view relative) const {
   const Where where{name_, relative};
   const Place place = try_locate(*this, relative);
-  if (place.error == ENOENT) return;
+  if (place.error == ENOENT || place.error == ENOTDIR) return;
   if (place.error) fail(place.error, where);
   if (place.is_self())
     throw Error(Kind::invalid, where.text() + ": a directory cannot be removed through itself");

@@ -66,23 +66,11 @@ class Walk {
     try {
       const bool link = found_.stat.type == FileType::symlink;
       found_.link = link ? read_link(trail_.fd(), name, here()) : std::string();
-      found_.xattrs = xattrs(name);
+      found_.xattrs = xattrs_.read(trail_.fd(), name, found_.stat.type, here());
     } catch (const Error& e) {
       if (e.kind() == Kind::not_found) vanished();
       throw;
     }
-  }
-
-  Xattrs xattrs(const char* name) {
-    if (!have_proc()) return read_xattrs_by_opening(trail_.fd(), name, found_.stat.type, here());
-    if (trail_.fd() != prefix_fd_) {
-      prefix_fd_ = trail_.fd();
-      proc_ = proc_path(prefix_fd_) + '/';
-      prefix_size_ = proc_.size();
-    }
-    proc_.resize(prefix_size_);
-    proc_ += name;
-    return read_xattrs(proc_.c_str(), here());
   }
 
   void enter(int parent, const char* name) {
@@ -117,9 +105,7 @@ class Walk {
   std::vector<Level> levels_;
   Trail trail_;
   Lister lister_;
-  std::string proc_;  // "/proc/self/fd/7/name"
-  int prefix_fd_ = -1;
-  std::size_t prefix_size_ = 0;
+  XattrReader xattrs_;
 };
 
 }  // namespace

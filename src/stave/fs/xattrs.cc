@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +24,29 @@ namespace {
 
 // A file whose attributes outgrow the buffer this often in a row is being played with.
 constexpr int attempts = 16;
+
+// Newer than the headers of glibc 2.36. System calls since Linux 5.1 keep one distance from each other everywhere.
+constexpr long getxattrat_number = SYS_openat2 + 27;
+constexpr long listxattrat_number = SYS_openat2 + 28;
+
+// struct xattr_args of linux/xattr.h, Linux 6.13.
+struct XattrArgs {
+  alignas(8) std::uint64_t value;
+  std::uint32_t size;
+  std::uint32_t flags;
+};
+
+struct ByName {
+  int directory;
+  const char* file;
+  ssize_t list(char* out, std::size_t size) const {
+    return ::syscall(listxattrat_number, directory, file, AT_SYMLINK_NOFOLLOW, out, size);
+  }
+  ssize_t get(const char* name, char* out, std::size_t size) const {
+    const XattrArgs args{reinterpret_cast<std::uintptr_t>(out), static_cast<std::uint32_t>(size), 0};
+    return ::syscall(getxattrat_number, directory, file, AT_SYMLINK_NOFOLLOW, name, &args, sizeof args);
+  }
+};
 
 struct ByPath {
   const char* path;
@@ -102,19 +127,47 @@ Xattrs read_all(const File& file, const Where& where) {
   return xattrs;
 }
 
-}  // namespace
-
-Xattrs read_xattrs(const char* path, const Where& where) { return read_all(ByPath{path}, where); }
-
-Xattrs read_xattrs(int fd, const Where& where) { return read_all(ByFd{fd}, where); }
-
-Xattrs read_xattrs_by_opening(int directory, const char* name, FileType type, const Where& where) {
+Xattrs read_by_opening(int directory, const char* name, FileType type, const Where& where) {
   if (type != FileType::regular && type != FileType::directory) return {};
   const int directory_flag = type == FileType::directory ? O_DIRECTORY : 0;
   const Opened file =
       open_at(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | directory_flag);
   if (file.error) fail(file.error, where);
-  return read_xattrs(file.fd.get(), where);
+  return read_all(ByFd{file.fd.get()}, where);
+}
+
+}  // namespace
+
+XattrWay xattr_way() {
+  static const XattrWay chosen = [] {
+    // ENOTSUP is an answer; an old kernel says ENOSYS, an old seccomp profile that or EPERM.
+    const bool answers = ByName{AT_FDCWD, "/"}.list(nullptr, 0) >= 0 || (errno != ENOSYS && errno != EPERM);
+    return answers ? XattrWay::at : have_proc() ? XattrWay::proc : XattrWay::opening;
+  }();
+  return chosen;
+}
+
+Xattrs XattrReader::read(int directory, const char* name, FileType type, const Where& where) {
+  switch (way_) {
+    case XattrWay::at:
+      return read_all(ByName{directory, name}, where);
+    case XattrWay::proc:
+      return read_all(ByPath{proc_name(directory, name)}, where);
+    case XattrWay::opening:
+      break;
+  }
+  return read_by_opening(directory, name, type, where);
+}
+
+const char* XattrReader::proc_name(int directory, const char* name) {
+  if (directory != path_directory_) {
+    path_ = proc_path(directory) + '/';
+    path_directory_ = directory;
+    prefix_size_ = path_.size();
+  }
+  path_.resize(prefix_size_);
+  path_ += name;
+  return path_.c_str();
 }
 
 }  // namespace stave::fs
