@@ -75,7 +75,7 @@ function(stave_install_command)
   endif()
   add_custom_target(manuals ${all} DEPENDS ${generated}/stamp)
 
-  install(DIRECTORY ${generated}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1" OPTIONAL)
+  install(DIRECTORY ${generated}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL FILES_MATCHING PATTERN "*.1")
   install(FILES ${generated}/stave.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME stave OPTIONAL)
   install(FILES ${generated}/_stave DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions OPTIONAL)
   install(FILES ${generated}/stave.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d OPTIONAL)
