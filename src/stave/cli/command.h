@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "stave/base/context.h"
+#include "stave/base/error.h"
 
 namespace stave::cli {
 
@@ -21,15 +22,17 @@ namespace stave::cli {
 enum class Completes : std::uint8_t { nothing, file, directory, image, platform };
 
 struct Option {
-  std::string names;       // "-t,--tag" or "--json"
-  std::string value;       // placeholder of its value: "NAME[:TAG]"; empty: a flag
-  std::string help;        // one line, lower case, no full stop
-  bool repeatable = false;
+  std::string
+      names;  // "-t,--tag" or "--json": at most one short and exactly one long name, the long one last
+  std::string value;                      // placeholder of its value: "NAME[:TAG]"; empty: a flag
+  std::string help;                       // one line, lower case, no full stop
+  bool repeatable = false;                // more than one has a meaning; otherwise the last one wins
   std::vector<std::string> choices = {};  // the values that exist, if they can be listed
   Completes completes = Completes::nothing;
   std::string group = {};  // heading under which help shows it ("Layers", "Config"); empty: "Options"
 
-  std::string long_name() const;  // "--tag"; the key under which Arguments knows it
+  std::string long_name() const;   // "--tag"; the key under which Arguments knows it
+  std::string short_name() const;  // "-t", or empty
 };
 
 struct Positional {
@@ -49,9 +52,13 @@ struct Example {
 struct Given {
   std::string option;  // long name
   std::string value;   // empty for a flag
+
+  bool operator==(const Given&) const = default;
 };
 
-// What was typed, checked against the Command's description: no unknown option, every value present, choices kept, numbers of positionals right.
+// What was typed, checked against the Command's description: no unknown option, every value present, choices
+// kept, numbers of positionals right. Values are the bytes that were typed: nothing is split, trimmed or
+// unescaped.
 class Arguments {
  public:
   bool has(std::string_view option) const;
@@ -64,7 +71,11 @@ class Arguments {
   std::vector<std::string> positionals_;
 };
 
-// Everything a program is told by its surroundings, read once in main. Nothing below `cli` asks for any of it.
+// Where text goes. Takes all of it or throws.
+using Output = std::function<void(std::string_view)>;
+
+// Everything a program is told by its surroundings, read once in main. Nothing below `cli` asks for any of
+// it.
 struct Surroundings {
   std::map<std::string, std::string> environment;
   bool stdin_is_terminal = false;
@@ -72,28 +83,42 @@ struct Surroundings {
   bool stderr_is_terminal = false;
   unsigned columns = 80;  // of the terminal, if there is one
   unsigned processors = 1;
-  std::int64_t now = 0;   // seconds since the epoch
+  std::int64_t now = 0;  // seconds since the epoch
   std::stop_token stop;
+
+  Output out = {};  // standard output
+  Output err = {};  // standard error
+  std::function<unsigned()> columns_now =
+      {};  // of the terminal on stderr, as wide as it is by now; 0: unknown
+  std::function<std::uint64_t()> milliseconds =
+      {};                            // a clock that only goes forward, for rates and elapsed times
+  std::function<int()> signal = {};  // the signal that requested the stop, or 0
+  bool utf8 = false;                 // may the terminal be sent more than ASCII?
 
   std::optional<std::string> env(std::string_view name) const;  // an empty variable counts as unset
 };
+
+struct Command;
 
 // What a verb runs with.
 struct Invocation {
   const Arguments& arguments;
   const Surroundings& surroundings;
-  Context context;       // jobs, progress and stop token from the global options
-  bool quiet = false;    // -q
-  bool json = false;     // --json, for the verbs that have it
+  Context context;                   // jobs, progress and stop token from the global options
+  bool quiet = false;                // -q
+  bool json = false;                 // --json, for the verbs that have it
+  const Command* program = nullptr;  // the whole table, for the verbs that are about it
 
   void print(std::string_view text) const;  // to stdout; throws Kind::io when it cannot be written
   bool color() const;                       // of stdout: a terminal, and NO_COLOR not set
 };
 
 struct Command {
-  std::string name;         // "pack"; nested ones are "create" under "index"
-  std::string summary;      // one line for the list of commands
-  std::string description;  // paragraphs separated by blank lines, for --help and the man page
+  std::string name;     // "pack"; nested ones are "create" under "index"
+  std::string summary;  // one line for the list of commands
+  // For --help and the man page: paragraphs separated by blank lines, refilled to the width there is. Lines
+  // that begin with a blank are kept as they are. `Backquotes` mark what is typed.
+  std::string description;
   std::vector<Positional> positionals = {};
   std::vector<Option> options = {};
   std::vector<Example> examples = {};
@@ -102,17 +127,22 @@ struct Command {
   bool hidden = false;
 };
 
-// Options that every verb takes: -j/--jobs N, -q/--quiet, --progress auto|plain|json|none, --store DIR, -h/--help.
+// Options that every verb takes, before or after its name: -j/--jobs N, -q/--quiet, --progress
+// auto|plain|json|none, --store DIR, -h/--help.
 const std::vector<Option>& global_options();
 
 // The whole program: every verb in the order that help lists them. Defined in commands.cc.
 Command program();
 
-// Runs `words` (argv without argv[0]) against `program`; prints errors on stderr as one "stave: …" line and a "hint: …" line; gives the exit code
-// (docs/exit-codes.md).
+// `program` and behind its verbs those that are about the table itself: completion, help and the hidden
+// __man.
+Command with_builtins(Command program);
+
+// Runs `words` (argv without argv[0]) against `program`; prints errors on stderr as one "stave: …" line and a
+// "hint: …" line; gives the exit code (docs/exit-codes.md).
 int run(const Command& program, const std::vector<std::string>& words, const Surroundings& surroundings);
 
-// The exit code of an Error of this kind.
-int exit_code(int kind);
+// The exit code of an Error of this kind; Kind::cancelled is 130, as after SIGINT.
+int exit_code(Kind kind);
 
 }  // namespace stave::cli

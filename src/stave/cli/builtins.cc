@@ -1,0 +1,124 @@
+// The verbs that are about the program itself: help, completion, and the
+// hidden one that writes the manual pages. They need nothing but the table.
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <fstream>
+
+#include "stave/base/text.h"
+#include "stave/cli/arguments.h"
+#include "stave/cli/command.h"
+#include "stave/cli/completion.h"
+#include "stave/cli/help.h"
+#include "stave/cli/man.h"
+
+namespace stave::cli {
+namespace {
+
+unsigned width_of_stdout(const Surroundings& surroundings) {
+  return surroundings.stdout_is_terminal ? surroundings.columns : 80;
+}
+
+int show_help(const Invocation& invocation) {
+  const std::vector<std::string>& words = invocation.arguments.positionals();
+  // `stave help pack` is `stave pack --help`, with the same errors for a verb that there is not.
+  std::vector<std::string> asked = words;
+  asked.emplace_back("--help");
+  const Parsed parsed = parse_words(*invocation.program, asked);
+  if (!parsed.arguments.positionals().empty()) {
+    throw Error(Kind::usage, fmt::format("`{}` has no commands of its own", spelled(parsed.path)),
+                fmt::format("`stave help {}` is all there is", words.front()));
+  }
+  invocation.print(help_of(parsed.path, width_of_stdout(invocation.surroundings)));
+  return 0;
+}
+
+int print_completion(const Invocation& invocation) {
+  const std::string& shell = invocation.arguments.positionals().front();
+  if (shell == "bash") {
+    invocation.print(bash_completion(*invocation.program));
+  } else if (shell == "zsh") {
+    invocation.print(zsh_completion(*invocation.program));
+  } else if (shell == "fish") {
+    invocation.print(fish_completion(*invocation.program));
+  } else {
+    throw Error(Kind::usage, fmt::format("no completion for the shell {}", quote(shell)),
+                "there is bash, zsh and fish");
+  }
+  return 0;
+}
+
+// The date of the pages: the caller's, never today's.
+std::optional<std::int64_t> page_date(const Surroundings& surroundings) {
+  const auto given = surroundings.env("SOURCE_DATE_EPOCH");
+  if (!given) return std::nullopt;
+  constexpr std::uint64_t end_of_9999 = 253402300799;
+  const auto seconds = parse_number(*given);
+  if (!seconds || *seconds > end_of_9999) {
+    throw Error(Kind::usage,
+                fmt::format("SOURCE_DATE_EPOCH: {} is not a number of seconds since 1970", quote(*given)),
+                "unset it, or take what `date +%s` prints");
+  }
+  return static_cast<std::int64_t>(*seconds);
+}
+
+int write_man_pages(const Invocation& invocation) {
+  const std::string& directory = invocation.arguments.positionals().front();
+  for (const auto& [name, page] : man_pages(*invocation.program, page_date(invocation.surroundings))) {
+    const std::string path = directory + "/" + name;
+    errno = 0;
+    std::ofstream file(path, std::ios::binary);
+    file << page;
+    file.close();
+    if (!file) throw_errno(errno == 0 ? EIO : errno, quote(path));
+  }
+  return 0;
+}
+
+Command completion_command() {
+  return {
+      .name = "completion",
+      .summary = "print a completion script for a shell",
+      .description =
+          "Prints a script that makes a shell complete verbs, options, files and the names of images in the "
+          "store. It stands alone: bash needs no bash-completion.",
+      .positionals = {{.name = "SHELL", .help = "bash, zsh or fish"}},
+      .examples = {{"source <(stave completion bash)", "use it in this bash; in ~/.bashrc for every one"},
+                   {"stave completion zsh > ~/.zfunc/_stave", "for zsh, in a directory of $fpath"},
+                   {"stave completion fish > ~/.config/fish/completions/stave.fish", "for fish"}},
+      .run = print_completion};
+}
+
+Command help_command() {
+  return {.name = "help",
+          .summary = "print the help of a command",
+          .description = {},
+          .positionals = {{.name = "COMMAND",
+                           .help = "the command; without one, all of them are listed",
+                           .least = 0,
+                           .most = 0}},
+          .examples = {{"stave help completion", "the same as `stave completion --help`"}},
+          .run = show_help};
+}
+
+Command man_command() {
+  return {
+      .name = "__man",
+      .summary = "write the manual pages into a directory",
+      .description = {},
+      .positionals = {{.name = "DIR", .help = "an existing directory", .completes = Completes::directory}},
+      .run = write_man_pages,
+      .hidden = true};
+}
+
+}  // namespace
+
+Command with_builtins(Command program) {
+  program.subcommands.push_back(completion_command());
+  program.subcommands.push_back(help_command());
+  program.subcommands.push_back(man_command());
+  return program;
+}
+
+}  // namespace stave::cli
