@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "stave/base/error.h"
 #include "stave/base/limits.h"
 #include "stave/base/text.h"
@@ -30,25 +32,25 @@ std::string read_document(const BlobSource& blobs, const spec::Descriptor& descr
 
 namespace {
 
+enum class Role : std::uint8_t { leaf, manifest, index };
+
+Role role_of(const spec::Descriptor& descriptor) {
+  if (spec::media::is_index(descriptor.media_type)) return Role::index;
+  return spec::media::is_manifest(descriptor.media_type) ? Role::manifest : Role::leaf;
+}
+
+// One walk from one root.
 class Walk {
  public:
   Walk(const BlobSource& blobs, bool missing_is_fine) : blobs_(blobs), missing_is_fine_(missing_is_fine) {}
 
   void visit(const spec::Descriptor& descriptor, int depth) {
-    if (!seen_.insert(descriptor.digest).second) return;
-    const bool index = spec::media::is_index(descriptor.media_type);
-    if (index || spec::media::is_manifest(descriptor.media_type)) {
-      if (depth > limits::index_depth) {
-        throw Error(Kind::limit, fmt::format("more than {} indexes within each other", limits::index_depth));
-      }
+    const Role role = role_of(descriptor);
+    if (!is_new(descriptor, role)) return;
+    if (role != Role::leaf) {
+      check_depth(role, depth);
       if (missing_is_fine_ && !blobs_.find_size(descriptor.digest)) return;
-      const std::string text = read_document(blobs_, descriptor);
-      // The bytes decide, not the word of whoever refers to them (CVE-2021-41190).
-      if (spec::classify(text, descriptor.media_type) == spec::DocumentKind::index) {
-        visit_index(text, depth);
-      } else {
-        visit_manifest(text, depth);
-      }
+      visit_document(descriptor, role, depth);
     }
     nodes_.push_back({descriptor, depth});
   }
@@ -56,27 +58,70 @@ class Walk {
   std::vector<Node> take() { return std::move(nodes_); }
 
  private:
-  void visit_index(const std::string& text, int depth) {
-    const auto index = spec::Index::parse(text);
-    for (const auto& child : index.manifests) visit(child, depth + 1);
-    if (index.subject) visit_subject(*index.subject, depth);
+  struct Said {
+    Role role;
+    std::uint64_t size;
+  };
+
+  // The first mention of a blob decides how it is treated, so no later one may say otherwise: a manifest that
+  // was called a layer before would keep what hangs below it out of a copy, and gc would remove it.
+  bool is_new(const spec::Descriptor& descriptor, Role role) {
+    const auto [found, first] = seen_.try_emplace(descriptor.digest, Said{role, descriptor.size});
+    if (!first && found->second.size != descriptor.size) {
+      throw Error(Kind::mismatch, fmt::format("{} is said to have {} bytes and {} bytes",
+                                              descriptor.digest.str(), found->second.size, descriptor.size));
+    }
+    if (!first && found->second.role != role) {
+      throw Error(Kind::invalid,
+                  fmt::format("{} is said to be a manifest, an index or other content in turn, here {}",
+                              descriptor.digest.str(), quote(descriptor.media_type)));
+    }
+    if (seen_.size() > limits::archive_members) {
+      throw Error(Kind::limit, fmt::format("more than {} blobs below one image", limits::archive_members));
+    }
+    return first;
   }
 
-  void visit_manifest(const std::string& text, int depth) {
-    const auto manifest = spec::Manifest::parse(text);
-    visit(manifest.config, depth + 1);
-    for (const auto& layer : manifest.layers) visit(layer, depth + 1);
-    if (manifest.subject) visit_subject(*manifest.subject, depth);
+  static void check_depth(Role role, int depth) {
+    if (depth + (role == Role::index ? 1 : 0) <= limits::index_depth) return;
+    throw Error(Kind::limit, fmt::format("more than {} indexes within each other", limits::index_depth));
   }
 
-  // A subject need not exist (manifest.md, "subject"): the referrer is complete without it.
-  void visit_subject(const spec::Descriptor& subject, int depth) {
-    if (blobs_.find_size(subject.digest)) visit(subject, depth + 1);
+  void visit_document(const spec::Descriptor& descriptor, Role role, int depth) {
+    std::vector<spec::Descriptor> children;
+    std::optional<spec::Descriptor> subject;
+    {
+      const std::string text = read_document(blobs_, descriptor);
+      try {
+        children = children_of(text, descriptor.media_type, role, subject);
+      } catch (const Error& e) {
+        throw e.within(descriptor.digest.str());
+      }
+    }
+    for (const auto& child : children) visit(child, depth + 1);
+    // A subject need not exist (manifest.md, "subject"): the referrer is complete without it.
+    if (subject && blobs_.find_size(subject->digest)) visit(*subject, depth + 1);
+  }
+
+  static std::vector<spec::Descriptor> children_of(const std::string& text, const std::string& media_type,
+                                                   Role role, std::optional<spec::Descriptor>& subject) {
+    // Bytes that are not what they were referred to as are refused here (CVE-2021-41190).
+    static_cast<void>(spec::classify(text, media_type));
+    if (role == Role::index) {
+      auto index = spec::Index::parse(text);
+      subject = std::move(index.subject);
+      return std::move(index.manifests);
+    }
+    auto manifest = spec::Manifest::parse(text);
+    subject = std::move(manifest.subject);
+    std::vector<spec::Descriptor> children = std::move(manifest.layers);
+    children.insert(children.begin(), std::move(manifest.config));
+    return children;
   }
 
   const BlobSource& blobs_;
   bool missing_is_fine_;
-  std::set<Digest> seen_;
+  std::map<Digest, Said> seen_;
   std::vector<Node> nodes_;
 };
 

@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,10 +45,13 @@ struct Node {
 
 // What follows a root: every blob that it reaches, children before parents, each once, in the order of the
 // documents. Referred documents are verified and parsed (image-spec descriptor.md, manifest.md,
-// image-index.md); anything of an unknown media type is a leaf.
+// image-index.md); anything of an unknown media type is a leaf, which is not looked for. A subject that is
+// absent is left out.
 //
-// `missing` decides about a child document that is absent: true leaves it (and what hangs below) out, false
-// throws Kind::not_found. Throws Kind::limit for more than limits::index_depth indexes within each other.
+// `missing_is_fine` decides about any other document that is absent, the root included: true leaves it (and
+// what hangs below) out, false throws Kind::not_found. Throws Kind::limit for more than limits::index_depth
+// indexes within each other or limits::archive_members blobs, Kind::mismatch and Kind::invalid for a blob
+// that is referred to with different sizes or as different sorts of document.
 std::vector<Node> reachable(const BlobSource& blobs, const spec::Descriptor& root,
                             bool missing_is_fine = false);
 

@@ -1,11 +1,12 @@
-// Store: the layout on disk, its locks and its references.
+// Store: the layout on disk, its locks and its references. garbage.cc takes away
+// what nothing refers to.
 
 #include "stave/content/store.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 #include "stave/base/error.h"
 #include "stave/base/limits.h"
@@ -17,28 +18,36 @@ namespace {
 
 constexpr std::string_view layout_file = "oci-layout";
 constexpr std::string_view layout_text = R"({"imageLayoutVersion":"1.0.0"})";
+constexpr std::uint64_t layout_file_bytes = 64 * 1024;  // one member of ten bytes
 
 std::string blob_path(const Digest& digest) {
   return fmt::format("blobs/{}/{}", name(digest.algorithm()), digest.hex());
 }
 
-// A few writers race to make the same file; whoever comes first has written the same bytes.
-void write_file(const fs::Dir& dir, std::string_view file_name, std::string_view text,
-                fs::TempFile::Existing existing) {
+void write_file(const fs::Dir& dir, std::string_view file_name, std::string_view text) {
   auto file = fs::TempFile::in(dir);
   file.write(as_bytes(text));
-  std::move(file).publish(file_name, existing);
+  std::move(file).publish(file_name, fs::TempFile::Existing::replace);
 }
 
-void check_layout(const fs::Dir& root) {
-  if (!root.find(layout_file)) {
+// oci-layout and index.json of a foreign layout may be symlinks, as its blobs may.
+std::string read_layout_file(const fs::Dir& root, std::string_view file_name, std::uint64_t limit) {
+  try {
+    return fs::read_file(root.open_in_root(file_name), limit, fmt::format("{}/{}", root.name(), file_name));
+  } catch (const Error& e) {
+    if (e.kind() != Kind::not_found) throw;
     throw Error(
         Kind::invalid,
-        fmt::format("{} is not an OCI image layout: it has no file \"oci-layout\"", quote(root.name())),
+        fmt::format("{} is not an OCI image layout: it has no file {}", quote(root.name()), quote(file_name)),
         "name the directory that holds oci-layout, index.json and blobs/");
   }
-  const std::string where = root.name() + "/oci-layout";
-  const auto value = json::parse(fs::read_file(root.open_in_root(layout_file), 64 * 1024, where), where);
+}
+
+// image-layout.md, "oci-layout file".
+void check_layout(const fs::Dir& root) {
+  const std::string text = read_layout_file(root, layout_file, layout_file_bytes);
+  const std::string where = quote(root.name() + "/" + std::string(layout_file));
+  const auto value = json::parse(text, where);
   const json::Value* version = json::find(value, "imageLayoutVersion");
   if (version == nullptr || !version->is_string()) {
     throw Error(Kind::invalid, where + ": imageLayoutVersion is missing");
@@ -47,6 +56,43 @@ void check_layout(const fs::Dir& root) {
     throw Error(Kind::unsupported, fmt::format("{}: layout version {} is not 1.x", where,
                                                quote(version->get_ref<const std::string&>())));
   }
+}
+
+// What a creator that was killed can have left: everything that `make_layout` makes, still without content.
+bool is_unfinished(const fs::Dir& root, const std::string& file_name) {
+  if (file_name.starts_with(".stave-tmp-")) return true;
+  if (file_name == "index.json") {
+    const auto there = root.get(file_name);
+    const std::string empty = spec::Index{}.render();
+    return there.type == fs::FileType::regular && there.size == empty.size() &&
+           fs::read_file(root.open_file(file_name), empty.size(), file_name) == empty;
+  }
+  if (file_name != "blobs" || root.get(file_name).type != fs::FileType::directory) return false;
+  const auto algorithms = root.list("blobs");
+  if (algorithms.empty()) return true;
+  return algorithms == std::vector<std::string>{"sha256"} &&
+         root.get("blobs/sha256").type == fs::FileType::directory && root.list("blobs/sha256").empty();
+}
+
+// oci-layout comes last: without it nobody takes the directory for a layout.
+void make_layout(const fs::Dir& root, std::uint32_t mode) {
+  for (const auto& file_name : root.list()) {
+    if (is_unfinished(root, file_name)) continue;
+    throw Error(Kind::exists,
+                fmt::format("{} is not empty and not an OCI image layout (it holds {})", quote(root.name()),
+                            quote(file_name)),
+                "name an empty or new directory, or an existing layout");
+  }
+  const auto blobs = root.make_dir("blobs", mode);
+  static_cast<void>(blobs.make_dir("sha256", mode));
+  blobs.sync();
+  write_file(root, "index.json", spec::Index{}.render());
+  write_file(root, layout_file, layout_text);
+}
+
+bool is_named(const spec::Descriptor& descriptor, std::string_view reference) {
+  const auto found = descriptor.annotations.find(std::string(spec::annotation::ref_name));
+  return found != descriptor.annotations.end() && found->second == reference;
 }
 
 }  // namespace
@@ -85,7 +131,8 @@ Blob BlobWriter::publish(const Digest& digest) && {
 
 bool Store::is_layout(const std::string& path) {
   try {
-    return fs::Dir::open(path).find(layout_file).has_value();
+    const auto there = fs::Dir::open(path).find(layout_file);
+    return there && (there->type == fs::FileType::regular || there->type == fs::FileType::symlink);
   } catch (const Error&) {
     return false;
   }
@@ -104,19 +151,9 @@ Store Store::open(const std::string& path, Access access) {
 Store Store::create(const std::string& path, std::uint32_t mode, Access access) {
   const auto root = fs::Dir::create(path, mode);
   if (!root.find(layout_file)) {
-    // Two creators may meet here: what either of them makes is what the other wants.
-    for (const auto& name : root.list()) {
-      if (name != "blobs" && name != "index.json" && !name.starts_with(".stave-tmp-")) {
-        throw Error(Kind::exists,
-                    fmt::format("{} is not empty and not an OCI image layout (it holds {})", quote(path),
-                                quote(name)),
-                    "name an empty or new directory, or an existing layout");
-      }
-    }
-    const auto blobs = root.make_dir("blobs", mode);
-    static_cast<void>(blobs.make_dir("sha256", mode));
-    write_file(root, "index.json", spec::Index{}.render(), fs::TempFile::Existing::keep);
-    write_file(root, layout_file, layout_text, fs::TempFile::Existing::keep);
+    // Of several creators one makes it, and the others find it made.
+    const auto lock = fs::Lock::take(root.handle(), fs::Lock::Mode::exclusive);
+    if (!root.find(layout_file)) make_layout(root, mode);
   }
   return open(path, access);
 }
@@ -146,12 +183,11 @@ std::optional<std::uint64_t> Store::find_size(const Digest& digest) const {
   return fs::stat(*fd).size;
 }
 
-fs::Dir Store::blobs_directory(Algorithm algorithm) const {
-  const std::uint32_t mode = root_.get("").mode & 0777;
-  return root_.make_dir("blobs", mode).make_dir(name(algorithm), mode);
-}
+fs::Dir Store::blobs_directory() const { return root_.make_dir("blobs", root_.get("").mode & 0777); }
 
-BlobWriter Store::begin(Algorithm algorithm) const { return {blobs_directory(algorithm), algorithm}; }
+BlobWriter Store::begin(Algorithm algorithm) const {
+  return {blobs_directory().make_dir(name(algorithm), root_.get("").mode & 0777), algorithm};
+}
 
 Blob Store::put(std::string_view text) const {
   auto writer = begin();
@@ -165,19 +201,17 @@ spec::Descriptor Store::put(std::string_view text, std::string_view media_type) 
 }
 
 spec::Index Store::index() const {
-  const std::string where = path() + "/index.json";
+  const std::string text = read_layout_file(root_, "index.json", limits::layout_index_bytes);
   try {
-    return spec::Index::parse(
-        fs::read_file(root_.open_in_root("index.json"), limits::layout_index_bytes, where));
+    return spec::Index::parse(text);
   } catch (const Error& e) {
-    throw e.within(where);
+    throw e.within(quote(path() + "/index.json"));
   }
 }
 
 std::optional<spec::Descriptor> Store::find_reference(std::string_view reference) const {
-  for (const auto& descriptor : index().manifests) {
-    const auto found = descriptor.annotations.find(std::string(spec::annotation::ref_name));
-    if (found != descriptor.annotations.end() && found->second == reference) return descriptor;
+  for (auto& descriptor : index().manifests) {
+    if (is_named(descriptor, reference)) return std::move(descriptor);
   }
   return std::nullopt;
 }
@@ -185,64 +219,45 @@ std::optional<spec::Descriptor> Store::find_reference(std::string_view reference
 void Store::edit_index(const std::function<void(spec::Index&)>& edit) const {
   // The layout's own lock is shared by everybody who works in it; this one, on blobs/, is held for an
   // instant.
-  const auto lock = fs::Lock::take(root_.make_dir("blobs", 0755).handle(), fs::Lock::Mode::exclusive);
-  spec::Index now = index();
-  edit(now);
-  write_file(root_, "index.json", now.render(), fs::TempFile::Existing::replace);
+  const auto lock = fs::Lock::take(blobs_directory().handle(), fs::Lock::Mode::exclusive);
+  const spec::Index before = index();
+  spec::Index after = before;
+  edit(after);
+  if (after == before) return;  // bytes that another tool wrote stay as they are
+  const std::string text = after.render();
+  if (text.size() > limits::layout_index_bytes) {
+    throw Error(Kind::limit, fmt::format("{}: index.json would be larger than {}", quote(path()),
+                                         human_size(limits::layout_index_bytes)));
+  }
+  // An index.json that nobody can read loses every reference at once.
+  try {
+    static_cast<void>(spec::Index::parse(text));
+  } catch (const Error& e) {
+    throw e.within(quote(path()) + ": index.json would become invalid");
+  }
+  write_file(root_, "index.json", text);
 }
 
 std::optional<spec::Descriptor> Store::tag(std::string_view reference,
                                            const spec::Descriptor& descriptor) const {
+  if (find_size(descriptor.digest) != descriptor.size) {
+    throw Error(Kind::not_found,
+                fmt::format("{} cannot be named {}: {} has no such blob of {} bytes", descriptor.digest.str(),
+                            quote(reference), describe(), descriptor.size));
+  }
+  spec::Descriptor named = descriptor;
+  named.annotations[std::string(spec::annotation::ref_name)] = std::string(reference);
   std::optional<spec::Descriptor> before;
   edit_index([&](spec::Index& index) {
-    const std::string key(spec::annotation::ref_name);
-    std::erase_if(index.manifests, [&](const spec::Descriptor& each) {
-      const auto found = each.annotations.find(key);
-      if (found == each.annotations.end() || found->second != reference) return false;
-      before = each;
-      return true;
-    });
-    index.manifests.push_back(descriptor);
-    index.manifests.back().annotations[key] = std::string(reference);
+    auto& all = index.manifests;
+    const auto same_name = [&](const spec::Descriptor& each) { return is_named(each, reference); };
+    const auto first = std::find_if(all.begin(), all.end(), same_name);
+    if (first == all.end()) return all.push_back(std::move(named));
+    before = std::exchange(*first, std::move(named));
+    // Other tools may have given the name twice; from now on there is one answer.
+    all.erase(std::remove_if(first + 1, all.end(), same_name), all.end());
   });
   return before;
-}
-
-namespace {
-
-// What index.json refers to by the media type it claims, and what is there in truth: layouts exist whose
-// index.json calls an index a manifest. Only a blob that is kept counts.
-void keep_reachable(const Store& store, const spec::Descriptor& root, std::set<Digest>& keep) {
-  keep.insert(root.digest);
-  for (const Node& node : reachable(store, root, true)) keep.insert(node.descriptor.digest);
-}
-
-}  // namespace
-
-Store::Garbage Store::collect_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
-                                      bool dry_run) const {
-  if (access_ != Access::exclusive)
-    throw Error(Kind::internal, "garbage is collected under the exclusive lock only");
-  std::set<Digest> keep;
-  for (const auto& root : index().manifests) keep_reachable(*this, root, keep);
-  for (const auto& root : roots) keep_reachable(*this, root, keep);
-
-  Garbage garbage;
-  for (const auto each : {Algorithm::sha256, Algorithm::sha512}) {
-    const std::string algorithm = "blobs/" + std::string(name(each));
-    if (!root_.find(algorithm)) continue;
-    for (const auto& file : root_.list(algorithm)) {
-      context.check();
-      const auto digest = Digest::find(fmt::format("{}:{}", name(each), file));
-      const bool left_behind = file.starts_with(".stave-tmp-");  // its writer is dead: we are alone
-      if ((!digest && !left_behind) || (digest && keep.contains(*digest))) continue;
-      const std::string path = algorithm + "/" + file;
-      ++garbage.blobs;
-      garbage.bytes += root_.get(path).size;
-      if (!dry_run) root_.remove_file(path);
-    }
-  }
-  return garbage;
 }
 
 std::unique_ptr<Source> Stacked::find(const Digest& digest) const {

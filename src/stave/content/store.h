@@ -32,7 +32,7 @@ class BlobWriter : public Sink {
   void write(Bytes bytes) override;
 
   // fsync, then publish under blobs/<algorithm>/<hex>. A blob that is there already, with the same size,
-  // stays.
+  // stays: its content is verified when it is read.
   Blob commit() &&;
   // The same, for bytes from elsewhere: throws Kind::mismatch, and nothing was published, unless they are
   // what was wanted.
@@ -79,10 +79,13 @@ class Store : public BlobSource {
   // References: the descriptors of index.json. A name is its annotation org.opencontainers.image.ref.name.
   spec::Index index() const;
   std::optional<spec::Descriptor> find_reference(std::string_view name) const;
-  // Reads index.json, lets `edit` change it and writes it back, all under the lock: two processes lose
-  // nothing.
+  // Reads index.json, lets `edit` change it and writes it back, all under a lock that `edit` must not take
+  // again: two processes lose nothing. Unchanged, the file stays as it is, byte for byte; changed, what other
+  // tools wrote into it stays in the order it had. Throws what Index::parse throws for a change that no
+  // reader could read.
   void edit_index(const std::function<void(spec::Index&)>& edit) const;
-  // Gives `name` to a manifest or index whose blobs are all here. Says what had the name before.
+  // Gives `name`, compared byte for byte, to a manifest or index whose blobs are all here (Kind::not_found if
+  // it is not here itself). Takes the place of what had the name before, and says what that was.
   std::optional<spec::Descriptor> tag(std::string_view name, const spec::Descriptor& descriptor) const;
 
   struct Garbage {
@@ -90,14 +93,15 @@ class Store : public BlobSource {
     std::uint64_t bytes = 0;
   };
   // Removes every blob that no reference of index.json (and none of `roots`) reaches, and what killed writers
-  // left. Needs Access::exclusive. A document that cannot be read stops it before anything is removed. With
-  // `dry_run` it only counts.
+  // left. Needs Access::exclusive. A document that is there and cannot be read stops it before anything is
+  // removed; one that is absent (a platform that was left out) refers to nothing. Files that bear no digest's
+  // name stay. With `dry_run` it only counts.
   Garbage collect_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
                           bool dry_run) const;
 
  private:
   Store(fs::Dir root, Access access) : root_(std::move(root)), access_(access) {}
-  fs::Dir blobs_directory(Algorithm algorithm) const;
+  fs::Dir blobs_directory() const;
 
   fs::Dir root_;
   std::optional<fs::Lock> lock_;

@@ -35,11 +35,13 @@ Image scratch(const spec::Platform& platform);
 Image load(const content::BlobSource& blobs, const spec::Descriptor& descriptor);
 
 // The image with a layer more on top, and its history entry (config.md, "history"). Docker media types of the
-// image become their OCI equals; the layers' bytes stay. Kind::limit above limits::image_layers.
+// image become their OCI equals; the layers' bytes stay. A history that does not fit the layers below is made
+// to: entries too many stand for no layer, entries too few are filled up with ones that say nothing.
+// Kind::limit above limits::image_layers.
 Image append(Image image, const layer::Layer& layer, spec::History history);
 
-// The image with another config; its history says so (empty_layer). The platform and diff_ids must be the
-// same (Kind::internal).
+// The image with another config, whose history is the caller's business. The platform and diff_ids must be
+// the same (Kind::internal). Docker media types become OCI, as in `append`.
 Image with_config(Image image, spec::Config config);
 
 // Writes config and manifest (its layers must be there), children first. Gives the descriptor of the
@@ -57,8 +59,9 @@ struct Leaf {
                                            // no image (attestations, artifacts)
 };
 
-// Every manifest below `root` in document order, nested indexes included. Costs a read of each index, and of
-// the config where the index is silent about the platform.
+// Every manifest below `root` in document order, nested indexes included; what is absent only if the index
+// says its platform. Costs a read of each index, and of manifest and config where the index is silent about
+// the platform.
 std::vector<Leaf> leaves(const content::BlobSource& blobs, const spec::Descriptor& root);
 
 // The manifest below `root` that runs on `platform`. A root that is a single image is given as it is only if

@@ -1,0 +1,147 @@
+// Garbage: blobs that no reference reaches, and what killed writers left. What must
+// stay is known completely before the first file goes, and whatever is in
+// doubt stays.
+
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+#include "stave/base/error.h"
+#include "stave/base/text.h"
+#include "stave/content/store.h"
+
+namespace stave::content {
+namespace {
+
+// A document that cannot be read may be the one that refers to what is still needed.
+std::set<Digest> find_kept(const Store& store, const std::vector<spec::Descriptor>& roots) {
+  std::set<Digest> kept;
+  const auto keep_all = [&](const std::vector<spec::Descriptor>& descriptors) {
+    for (const auto& root : descriptors) {
+      kept.insert(root.digest);
+      for (const Node& node : reachable(store, root, true)) kept.insert(node.descriptor.digest);
+    }
+  };
+  try {
+    keep_all(store.index().manifests);
+    keep_all(roots);
+  } catch (const Error& e) {
+    throw Error(
+        e.kind(), fmt::format("{} keeps its garbage: {}", store.describe(), e.what()),
+        "nothing was removed, as what hangs below a damaged document cannot be known; copy that image "
+        "in again or remove its name");
+  }
+  return kept;
+}
+
+// The files of a layout that may go.
+class Sweep {
+ public:
+  struct File {
+    std::string path;
+    std::uint64_t size;
+  };
+
+  Sweep(const Context& context, const Store& store, const fs::Dir& root, const std::set<Digest>& kept)
+      : context_(context), store_(store), root_(root), kept_(kept) {}
+
+  std::vector<File> find() {
+    look_into("", std::nullopt);
+    for (const auto algorithm : {Algorithm::sha256, Algorithm::sha512}) {
+      const std::string directory = "blobs/" + std::string(name(algorithm));
+      const auto there = root_.find(directory);
+      if (there && there->type == fs::FileType::directory) look_into(directory, algorithm);
+    }
+    std::vector<File> files = std::move(left_behind_);
+    for (const auto& blob : unreachable_) {
+      if (!is_target(blob)) files.push_back({path_of(blob.digest), blob.stat.size});
+    }
+    return files;
+  }
+
+ private:
+  struct Blob {
+    Digest digest;
+    fs::Stat stat;
+  };
+  using Inode = std::pair<std::uint64_t, std::uint64_t>;  // with its device
+
+  static std::string path_of(const Digest& digest) {
+    return fmt::format("blobs/{}/{}", name(digest.algorithm()), digest.hex());
+  }
+
+  void look_into(const std::string& directory, std::optional<Algorithm> algorithm) {
+    for (const auto& file_name : root_.list(directory)) {
+      context_.check();
+      // Its writer is dead: under the exclusive lock we are alone.
+      const bool left_behind = file_name.starts_with(".stave-tmp-");
+      // What bears no digest's name is not ours to judge.
+      const auto digest =
+          algorithm ? Digest::find(fmt::format("{}:{}", name(*algorithm), file_name)) : std::nullopt;
+      if (!left_behind && !digest) continue;
+      const std::string path = directory.empty() ? file_name : directory + "/" + file_name;
+      const auto stat = root_.get(path);
+      if (left_behind) {
+        if (stat.type == fs::FileType::regular) left_behind_.push_back({path, stat.size});
+      } else {
+        judge({*digest, stat});
+      }
+    }
+  }
+
+  // A foreign layout may hold one file under two names, one of them a symlink: what a blob that stays leads
+  // to must stay as well.
+  void judge(const Blob& blob) {
+    const bool symlink = blob.stat.type == fs::FileType::symlink;
+    if (!symlink && blob.stat.type != fs::FileType::regular) return;
+    if (!kept_.contains(blob.digest)) {
+      unreachable_.push_back(blob);
+    } else if (symlink) {
+      if (const auto inode = target_of(blob.digest)) targets_.insert(*inode);
+    }
+  }
+
+  bool is_target(const Blob& blob) const {
+    if (targets_.empty()) return false;
+    if (blob.stat.type == fs::FileType::regular) {
+      return targets_.contains({blob.stat.device, blob.stat.inode});
+    }
+    const auto inode = target_of(blob.digest);
+    return inode && targets_.contains(*inode);
+  }
+
+  std::optional<Inode> target_of(const Digest& digest) const {
+    const auto fd = store_.open_blob(digest);
+    if (!fd) return std::nullopt;
+    const auto stat = fs::stat(*fd);
+    return Inode(stat.device, stat.inode);
+  }
+
+  const Context& context_;
+  const Store& store_;
+  const fs::Dir& root_;
+  const std::set<Digest>& kept_;
+  std::vector<File> left_behind_;
+  std::vector<Blob> unreachable_;
+  std::set<Inode> targets_;
+};
+
+}  // namespace
+
+Store::Garbage Store::collect_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
+                                      bool dry_run) const {
+  if (access_ != Access::exclusive)
+    throw Error(Kind::internal, "garbage is collected under the exclusive lock only");
+  const auto kept = find_kept(*this, roots);
+  Garbage garbage;
+  for (const auto& file : Sweep(context, *this, root_, kept).find()) {
+    context.check();
+    if (!dry_run) root_.remove_file(file.path);
+    ++garbage.blobs;
+    garbage.bytes += file.size;
+  }
+  return garbage;
+}
+
+}  // namespace stave::content
