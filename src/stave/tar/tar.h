@@ -50,8 +50,11 @@ struct Header {
 };
 
 // The header blocks of one entry (a multiple of 512 bytes): a pax extended header first where ustar does not
-// suffice. Uname and gname are empty. Throws Kind::invalid for what no tar can say (a NUL byte in a name, an
-// empty name, an xattr name with '=').
+// suffice. Uname and gname are empty; size is written for regular files only. A time of -62135596800 (the
+// year 1, Go's "no time") becomes 0. Throws Kind::invalid for what no tar can say (a NUL byte in a name, an
+// empty name, a link without target, a file whose name ends in '/', an xattr name that is empty or has '=',
+// numbers beyond 2^63 - 1, devices beyond 2^21 - 1, more pax data than readers accept) and for names over
+// limits::path_bytes.
 std::string encode(const Header& header);
 
 // Bytes of zeros that follow content of `size` bytes.
@@ -63,8 +66,10 @@ inline constexpr std::size_t trailer_size = 2 * block_size;
 // Reads an archive that nobody vouches for. Throws Kind::invalid naming the offset (bad checksum, bad number,
 // negative size, truncated, NUL or empty name, malformed pax record, overlapping sparse map, xattr or pax
 // data over their limits); Kind::unsupported for an entry type that cannot be understood (multi-volume).
-// Global pax headers apply to what follows. GNU long names, long links, base-256 numbers, LIBARCHIVE.xattr.*
-// and SCHILY.xattr.* are understood. Memory is bounded by limits::xattrs_bytes and limits::path_bytes.
+// Global pax headers apply to what follows; one that would name or size every file is unsupported, since
+// readers disagree about it. After a failure every call throws it again. GNU long names, long links, base-256
+// numbers, LIBARCHIVE.xattr.* and SCHILY.xattr.* are understood. Memory is bounded by limits::xattrs_bytes
+// and limits::path_bytes.
 class Reader {
  public:
   explicit Reader(Source& source);

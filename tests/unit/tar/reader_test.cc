@@ -248,6 +248,12 @@ TEST(ReaderDialect, GnuHasTimesWhereUstarHasThePrefix) {
             "f");
 }
 
+TEST(ReaderDialect, GoBefore18WroteAPrefixWhereGnuHasTimes) {
+  const std::string archive = patched(encode(file("f")), 257, "ustar  \0"s);
+  EXPECT_EQ(read_one(patched(archive, 345, "usr/share")).name, "usr/share/f");
+  EXPECT_EQ(read_one(patched(archive, 345, "usr/\xc3\xa9")).name, "f");
+}
+
 // pax
 
 TEST(ReaderPax, OverrulesTheHeader) {
