@@ -147,7 +147,7 @@ bool Reader::State::take_meta() {
       take_global();
       return true;
     case 'x':
-    case 'X':  // Solaris 2.5 and 2.6 wrote them so
+    case 'X':  // Sun's tar called it so
       local_ = global_;
       local_.take(get_special(pax_bytes, "pax header"), at + block_size);
       has_local_ = true;
