@@ -10,8 +10,7 @@
 namespace stave::tar {
 namespace {
 
-// Holds the headers and contents of dozens of typical entries; more did not read a layer of small files
-// faster.
+// Holds the headers and contents of dozens of small files; reads of this size or more go past it, uncopied.
 constexpr std::size_t buffer_size = 64 * 1024;
 
 }  // namespace
