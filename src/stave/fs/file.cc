@@ -115,7 +115,8 @@ void read_at_skipping_holes(const Fd& fd, std::uint64_t offset, MutableBytes out
       if (size < offset || size - offset < out.size()) ended(name, std::max(size, offset), out.size());
       return fill_zero(out);
     }
-    if (data < 0) return read_at(fd, offset, out, name);  // a file system that knows no holes
+    // A file system that knows no holes, or one (some FUSE) that answers nonsense.
+    if (data < static_cast<::off_t>(offset)) return read_at(fd, offset, out, name);
     const auto hole_size = std::min<std::uint64_t>(static_cast<std::uint64_t>(data) - offset, out.size());
     fill_zero(out.first(static_cast<std::size_t>(hole_size)));
     advance(hole_size);

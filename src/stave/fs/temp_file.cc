@@ -183,8 +183,9 @@ int TempFile::name_over(const std::string& name) {
         [&](const char* candidate) { return link_open_file(fd_.get(), dir_.get(), candidate); }, error);
     if (error) return error == EEXIST ? EBUSY : error;
   }
-  if (::renameat(dir_.get(), temp_name_.c_str(), dir_.get(), name.c_str()) != 0)
-    return errno == EEXIST ? EISDIR : errno;
+  if (::renameat(dir_.get(), temp_name_.c_str(), dir_.get(), name.c_str()) != 0) {
+    return errno == EISDIR ? EEXIST : errno;  // a directory is not replaced by a file
+  }
   temp_name_.clear();
   return 0;
 }

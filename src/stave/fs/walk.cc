@@ -69,6 +69,7 @@ class Walk {
       found_.xattrs = xattrs_.read(trail_.fd(), name, found_.stat.type, here());
     } catch (const Error& e) {
       if (e.kind() == Kind::not_found) vanished();
+      if (e.kind() == Kind::invalid) replaced();  // no longer a symlink
       throw;
     }
   }

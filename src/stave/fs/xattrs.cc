@@ -25,7 +25,8 @@ namespace {
 // A file whose attributes outgrow the buffer this often in a row is being played with.
 constexpr int attempts = 16;
 
-// Newer than the headers of glibc 2.36. System calls since Linux 5.1 keep one distance from each other everywhere.
+// Newer than the headers of glibc 2.36. System calls since Linux 5.1 keep one distance from each other
+// everywhere.
 constexpr long getxattrat_number = SYS_openat2 + 27;
 constexpr long listxattrat_number = SYS_openat2 + 28;
 

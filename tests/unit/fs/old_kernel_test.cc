@@ -9,6 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include <cstddef>
+
 #include "unit/fs/scratch.h"
 
 namespace stave::fs {

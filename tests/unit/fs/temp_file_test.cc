@@ -31,7 +31,7 @@ TempFile holding(const Dir& dir, std::string_view text, std::uint32_t mode = 064
 }
 
 TEST(TempFile, IsInvisibleUntilPublished) {
-  const Scratch scratch;
+  const Scratch scratch("/tmp");
   const Dir dir = scratch.dir();
   TempFile file = holding(dir, "text");
   EXPECT_TRUE(visible(dir).empty());
@@ -42,7 +42,7 @@ TEST(TempFile, IsInvisibleUntilPublished) {
 }
 
 TEST(TempFile, LeavesNothingWhenDropped) {
-  const Scratch scratch;
+  const Scratch scratch("/tmp");
   const Dir dir = scratch.dir();
   {
     TempFile file = holding(dir, "text");
@@ -53,15 +53,31 @@ TEST(TempFile, LeavesNothingWhenDropped) {
 }
 
 TEST(TempFile, LeavesNothingWhenReleased) {
-  const Scratch scratch;
+  const Scratch scratch("/tmp");
   const Dir dir = scratch.dir();
   const Fd fd = holding(dir, "text").release();
   EXPECT_TRUE(dir.list().empty());
   EXPECT_EQ(text_of(fd), "text");
 }
 
-TEST(TempFile, KeepLeavesWhatIsThere) {
+TEST(TempFile, LeavesNothingWhenKilled) {
   const Scratch scratch;
+  const Dir dir = scratch.dir();
+  {
+    const TempFile probe = TempFile::in(dir);
+    if (!dir.list().empty()) GTEST_SKIP() << "O_TMPFILE is not to be had here";
+  }
+  EXPECT_EQ(in_child([&] {
+              const TempFile file = holding(dir, "text");
+              ::_exit(0);  // no destructor
+              return 1;
+            }),
+            0);
+  EXPECT_TRUE(dir.list().empty());
+}
+
+TEST(TempFile, KeepLeavesWhatIsThere) {
+  const Scratch scratch("/tmp");
   const Dir dir = scratch.dir();
   scratch.file("f", "old");
   holding(dir, "new").publish("f", Existing::keep);
@@ -70,14 +86,14 @@ TEST(TempFile, KeepLeavesWhatIsThere) {
 }
 
 TEST(TempFile, KeepTakesNoDirectoryForAFile) {
-  const Scratch scratch;
+  const Scratch scratch("/tmp");
   scratch.directory("f");
   EXPECT_EQ(failure([&] { holding(scratch.dir(), "new").publish("f", Existing::keep); }), "exists");
   EXPECT_EQ(scratch.dir().list(), Strings{"f"});
 }
 
 TEST(TempFile, ReplaceReplaces) {
-  const Scratch scratch;
+  const Scratch scratch("/tmp");
   const Dir dir = scratch.dir();
   scratch.file("f", "old");
   holding(dir, "new").publish("f", Existing::replace);
@@ -88,7 +104,7 @@ TEST(TempFile, ReplaceReplaces) {
 TEST(TempFile, ReplaceDoesNotReplaceADirectory) {
   const Scratch scratch;
   scratch.directory("f");
-  EXPECT_NE(failure([&] { holding(scratch.dir(), "new").publish("f", Existing::replace); }), "nothing");
+  EXPECT_EQ(failure([&] { holding(scratch.dir(), "new").publish("f", Existing::replace); }), "exists");
   EXPECT_EQ(scratch.dir().list(), Strings{"f"});
 }
 

@@ -23,7 +23,7 @@ class XattrsBy : public ::testing::TestWithParam<XattrWay> {
     if (GetParam() == XattrWay::proc && !have_proc()) GTEST_SKIP() << "/proc is not to be had here";
     scratch_.file("f");
     if (::setxattr(scratch_.path("f").c_str(), "user.probe", "", 0, 0) != 0)
-      GTEST_SKIP() << "no user.* under /tmp";
+      GTEST_SKIP() << "no user.* attributes";
     ::removexattr(scratch_.path("f").c_str(), "user.probe");
   }
   void set(const std::string& path, const char* attribute, const std::string& value) const {
@@ -104,7 +104,7 @@ TEST(Xattrs, ReachThePathBelowADir) {
   scratch.directory("d");
   scratch.file("d/f");
   if (::setxattr(scratch.path("d/f").c_str(), "user.a", "1", 1, 0) != 0)
-    GTEST_SKIP() << "no user.* under /tmp";
+    GTEST_SKIP() << "no user.* attributes";
   ASSERT_EQ(::setxattr(scratch.path("d").c_str(), "user.b", "2", 1, 0), 0);
   EXPECT_EQ(scratch.dir().xattrs("d/f", FileType::regular), (Xattrs{{"user.a", "1"}}));
   EXPECT_EQ(scratch.dir().open_dir("d").xattrs("", FileType::directory), (Xattrs{{"user.b", "2"}}));
@@ -140,7 +140,7 @@ TEST(Xattrs, UnreadableValueIsNamed) {
   const Scratch scratch;
   scratch.file("f");
   if (::setxattr(scratch.path("f").c_str(), "user.secret", "1", 1, 0) != 0)
-    GTEST_SKIP() << "no user.* under /tmp";
+    GTEST_SKIP() << "no user.* attributes";
   if (xattr_way() == XattrWay::opening) GTEST_SKIP() << "a file must be opened without /proc";
   ASSERT_EQ(::chmod(scratch.path("f").c_str(), 0), 0);
   STAVE_EXPECT_CHILD(
@@ -154,7 +154,7 @@ TEST(Xattrs, UnreadableValueIsNamed) {
 TEST(Xattrs, WalkReportsThem) {
   const Scratch scratch;
   scratch.file("f");
-  if (::setxattr(scratch.path("f").c_str(), "user.a", "1", 1, 0) != 0) GTEST_SKIP() << "no user.* under /tmp";
+  if (::setxattr(scratch.path("f").c_str(), "user.a", "1", 1, 0) != 0) GTEST_SKIP() << "no user.* attributes";
   ASSERT_EQ(::setxattr(scratch.path().c_str(), "user.root", "2", 1, 0), 0);
   std::vector<std::pair<std::string, Xattrs>> seen;
   walk(scratch.dir(), [&](const Found& found) {
