@@ -49,8 +49,8 @@ class DiskContents final : public Contents {
 
   void read(const Change& change, std::uint64_t offset, MutableBytes out) const override {
     const std::string path = on_disk(change.entry.path);
-    const fs::Fd file = root_->open_file(path);
     const std::string where = root_->name() + "/" + path;
+    const fs::Fd file = open(path, where);
     check(file, change, where);
     fs::read_at_skipping_holes(file, offset, out, where);
     check(file, change, where);
@@ -64,11 +64,25 @@ class DiskContents final : public Contents {
     return join(disk_path_, rest);
   }
 
+  // What was a file when the tree was read and is none, or nothing, now.
+  fs::Fd open(const std::string& path, const std::string& where) const {
+    try {
+      return root_->open_file(path);
+    } catch (const Error& e) {
+      if (e.kind() == Kind::not_found || e.kind() == Kind::invalid) changed(where);
+      throw;
+    }
+  }
+
   // Before and after reading, on the same descriptor: a torn file would be a layer that nobody ever had on
   // disk.
   static void check(const fs::Fd& file, const Change& change, const std::string& where) {
     const fs::Stat now = fs::stat(file);
     if (now.size == change.entry.meta.size && stamp_of(now) == change.stamp) return;
+    changed(where);
+  }
+
+  [[noreturn]] static void changed(const std::string& where) {
     throw Error(Kind::changed, fmt::format("{} changed while it was read", quote(where)),
                 "pack again when nothing writes to it");
   }
@@ -283,7 +297,7 @@ void place(const Context& context, Tree& tree, const Placement& what,
   if (error) throw_errno(error.value(), quote(what.source));
   Placer placer(context, tree, what, on_put);
   const bool into = what.destination.ends_with('/');
-  if (std::filesystem::is_directory(source)) {
+  if (std::filesystem::is_directory(source, error)) {
     const auto root = std::make_shared<const fs::Dir>(fs::Dir::open(source));
     return placer.put_tree(root, tree.resolve(what.destination, Tree::Follow::all));
   }

@@ -39,8 +39,7 @@ Metadata adopt(const fs::Stat& stat, const std::string& link, const fs::Xattrs& 
 
 // A whole directory as a changeset on top of nothing, in path order, without its root: hardlinks become links
 // to the first name of their group, sockets are left out with a warning. Costs one walk; content is read when
-// the layer is packed. With `owner` as found, `on_foreign_owner` hears of the first entry that does not
-// belong to root.
+// the layer is packed, and a file that is another one by then is Kind::changed.
 Changeset read_directory(const Context& context, std::shared_ptr<const fs::Dir> directory, const Adopt& how);
 
 // Puts what `source` names into the tree: a file at `destination`, a directory's contents below it.

@@ -39,10 +39,14 @@ class Spool final : public Contents {
   explicit Spool(const std::string& directory) : file_(fs::TempFile::anonymous(directory)) {}
 
   Stamp keep(LayerReader& reader, const Step& step, bool sparse) {
-    if (sparse && step.entry.meta.size > limits::sparse_expansion) {
-      throw Error(Kind::limit,
-                  fmt::format("{} is a sparse file of {}; the limit is {}", quote(step.entry.path),
-                              human_size(step.entry.meta.size), human_size(limits::sparse_expansion)));
+    if (sparse) {
+      if (step.entry.meta.size > limits::sparse_expansion - expanded_) {
+        throw Error(Kind::limit,
+                    fmt::format("{} is a sparse file of {}; written out, those of a layer may take {}",
+                                quote(step.entry.path), human_size(step.entry.meta.size),
+                                human_size(limits::sparse_expansion)));
+      }
+      expanded_ += step.entry.meta.size;
     }
     Stamp stamp;
     stamp.inode = file_.size();
@@ -57,6 +61,7 @@ class Spool final : public Contents {
 
  private:
   fs::TempFile file_;
+  std::uint64_t expanded_ = 0;  // bytes of sparse files among it
 };
 
 void report(const Context& context, const Import& how, const Findings& findings) {
@@ -131,11 +136,11 @@ Layer import_tar(const Context& context, Source& input, const Import& how, Tree*
       while (reader.next(step)) {
       }
     }
-    reader.finish();
+    const bool more = reader.drain();
     // What a decompressor leaves unread (zero padding) belongs to the file all the same.
     CountingSink rest;
     copy(compressed, rest);
-    checker.end(reader.ended_properly());
+    checker.end(reader.ended_properly(), more);
     report(context, how, checker.findings());
 
     if (how.recompress) {

@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
+#include <unordered_set>
 
 #include "stave/base/error.h"
+#include "stave/base/limits.h"
 #include "stave/base/text.h"
 #include "stave/layer/path.h"
 #include "stave/layer/whiteout.h"
@@ -35,7 +38,7 @@ void check(const Change& change) {
   if (change.entry.path.empty()) {
     throw Error(Kind::internal, "a layer cannot carry the root directory itself");
   }
-  if (!change.removal && looks_like_whiteout(name)) {
+  if (looks_like_whiteout(name)) {
     throw Error(Kind::invalid,
                 fmt::format("{} cannot be packed: in a layer, a name that begins with .wh. removes a file",
                             quote(change.entry.path)),
@@ -83,31 +86,50 @@ Plan::Plan(const Changeset& changes, const Cuts& cuts) : changes_(changes) {
   }
   offsets_.push_back(size_);
   size_ += tar::trailer_size;
+  check_removals();
+}
+
+// Nothing is removed and put in one layer: podman and containerd then keep the old files.
+void Plan::check_removals() const {
+  std::unordered_set<std::string_view> removed;
+  for (const Change& change : changes_) {
+    if (change.removal) removed.insert(change.entry.path);
+  }
+  if (removed.empty()) return;
+  for (const Change& change : changes_) {
+    if (!change.removal && removed.contains(change.entry.path))
+      throw Error(Kind::internal, fmt::format("{} is both removed and put", quote(change.entry.path)));
+  }
 }
 
 void Plan::cut(std::uint64_t offset, std::size_t entry) {
   if (blocks_.back().offset != offset) blocks_.push_back({offset, entry});
 }
 
+// The rule of docs/format.md, "Cuts". That a cut is the likelier the longer its entry is makes blocks of the
+// same size of small files and of large ones, and two layouts that differ fall into step soon.
 void Plan::lay_out(std::size_t entry, const Cuts& cuts) {
   const tar::Header header = header_of(changes_[entry]);
+  if (header.size > limits::layer_bytes - std::min(size_, limits::layer_bytes)) {
+    throw Error(Kind::limit,
+                fmt::format("with {} of {} the layer would be larger than {}", quote(header.name),
+                            human_size(header.size), human_size(limits::layer_bytes)));
+  }
   const std::uint64_t header_size = tar::encode(header).size();
   const std::uint64_t length = header_size + padded(header.size);
   const std::uint64_t in_block = size_ - blocks_.back().offset;
 
   const bool large = header.size >= cuts.most;
-  const bool natural = in_block >= cuts.least && path_hash(header.name) % cuts.one_in == 0;
+  const bool natural = in_block >= cuts.least && path_hash(header.name) % cuts.mean < length;
   if (large || natural || in_block + length > cuts.most) cut(size_, entry);
-
   offsets_.push_back(size_);
-  if (large) lay_out_large(entry, header_size, header.size, cuts);
+  // A large file is cut at multiples of `most` of its own content, wherever it stands in the layer; its rest
+  // shares a block with what follows.
+  if (large) {
+    for (std::uint64_t at = cuts.most; at <= header.size; at += cuts.most)
+      cut(size_ + header_size + at, entry);
+  }
   size_ += length;
-}
-
-// A large file is cut at multiples of `most` of its own content, wherever it stands in the layer; its rest
-// shares a block with what follows.
-void Plan::lay_out_large(std::size_t entry, std::uint64_t header, std::uint64_t content, const Cuts& cuts) {
-  for (std::uint64_t at = cuts.most; at <= content; at += cuts.most) cut(size_ + header + at, entry);
 }
 
 std::uint64_t Plan::block_size(std::size_t block) const {

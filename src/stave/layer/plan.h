@@ -15,22 +15,24 @@ namespace stave::layer {
 
 // How the tar is cut into blocks. Part of the format: with other numbers a layer has another digest.
 struct Cuts {
-  std::uint64_t least;   // a natural cut needs a block of at least this many bytes
-  std::uint64_t most;    // no block is longer, but for one entry's header
-  std::uint64_t one_in;  // a natural cut is at one entry border in so many
+  std::uint64_t least;  // a natural cut needs a block of at least this many bytes
+  std::uint64_t mean;   // from there, natural cuts come once in so many bytes
+  std::uint64_t
+      most;  // no block is longer, but for the header of the entry that it begins with and the trailer
 
   // gzip has a window of 32 KiB, so blocks of a few hundred KiB lose little and balance well over cores;
   // zstd's window at level 3 is 2 MiB, and its ratio falls by more than 3 % with blocks under 1 MiB.
-  static constexpr Cuts gzip() { return {256 * 1024, 1024 * 1024, 16}; }
-  static constexpr Cuts zstd() { return {1024 * 1024, 4 * 1024 * 1024, 64}; }
+  static constexpr Cuts gzip() { return {128 * 1024, 256 * 1024, 1024 * 1024}; }
+  static constexpr Cuts zstd() { return {512 * 1024, 1536 * 1024, 4 * 1024 * 1024}; }
 };
 
 // The layout of a changeset as a tar. Holds a reference to the changeset, which must outlive it unchanged.
 // Costs 8 bytes an entry beyond it.
 class Plan {
  public:
-  // Throws Kind::invalid for what a layer cannot say: a name that reads as a whiteout, a NUL in a name, an
-  // order or a duplicate that would corrupt (a defect of the caller, Kind::internal).
+  // Throws Kind::invalid for what a layer cannot say: a name that reads as a whiteout, a NUL in a name;
+  // Kind::limit beyond limits::layer_bytes (naming the file that does not fit any more); Kind::internal, a
+  // defect of the caller, for an order or a duplicate that would corrupt.
   Plan(const Changeset& changes, const Cuts& cuts);
 
   std::uint64_t size() const { return size_; }  // of the whole tar, its two final zero blocks included
@@ -46,9 +48,9 @@ class Plan {
     std::uint64_t offset;  // in the tar
     std::size_t entry;     // the first entry that has bytes in it
   };
+  void check_removals() const;
   void cut(std::uint64_t offset, std::size_t entry);
   void lay_out(std::size_t entry, const Cuts& cuts);
-  void lay_out_large(std::size_t entry, std::uint64_t header, std::uint64_t content, const Cuts& cuts);
   void emit(std::size_t entry, std::uint64_t from, std::uint64_t to, std::byte* out) const;
 
   const Changeset& changes_;

@@ -57,7 +57,9 @@ bool LayerReader::read_step(Step& step) {
     Interpreted meant = interpret(path);
     if (meant.meaning == Meaning::ignored) continue;
     if (meant.meaning == Meaning::forbidden) {
-      throw Error(Kind::invalid, fmt::format("{} is a whiteout of nothing", quote(header_.name)));
+      throw Error(Kind::invalid,
+                  fmt::format("{} is no whiteout of anything, and no other name may begin with .wh.",
+                              quote(header_.name)));
     }
     step.meaning = meant.meaning;
     step.entry.path = std::move(meant.path);
@@ -85,7 +87,7 @@ bool LayerReader::read_step(Step& step) {
 }
 
 void LayerReader::finish() {
-  if (tar_.drain()) {
+  if (drain()) {
     throw Error(Kind::invalid, "something other than zeros follows the end of the archive",
                 "another archive was appended; make one of them with tar --concatenate or bsdtar -cf new.tar "
                 "@a.tar @b.tar");
@@ -118,6 +120,10 @@ void LayerChecker::see(const Step& step, bool sparse) {
   if (step.meaning == Meaning::opaque) return;
   auto& what = seen_->paths[path];
   if (step.meaning == Meaning::whiteout) {
+    if (what.whiteout)
+      error(fmt::format(
+          "the whiteout of {} stands in the archive twice (image-spec, layer.md: no duplicate entries)",
+          quote(path)));
     if (what.entry)
       warning(
           fmt::format("{} is both removed and put: podman and containerd then keep files of the layers below",
@@ -133,6 +139,9 @@ void LayerChecker::see(const Step& step, bool sparse) {
         fmt::format("{} is both removed and put: podman and containerd then keep files of the layers below",
                     quote(path)));
   what.entry = true;
+  if (!what.whiteout && basename(path).size() > limits::name_bytes)
+    error(fmt::format("{} has a name of {} bytes; no file system of Linux takes more than {}", quote(path),
+                      basename(path).size(), limits::name_bytes));
   what.link_target = step.entry.meta.type != Type::directory;
   if (sparse)
     warning(
@@ -148,7 +157,8 @@ void LayerChecker::see(const Step& step, bool sparse) {
   }
 }
 
-void LayerChecker::end(bool properly) {
+void LayerChecker::end(bool properly, bool more) {
+  if (more) error("something other than zeros follows the end of the archive, which most clients never see");
   if (!properly) warning("the archive ends without its two zero blocks");
 }
 

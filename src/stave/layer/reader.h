@@ -39,6 +39,8 @@ class LayerReader {
   // After next() said false: reads the rest, which must be zeros only, so that hashes around the source are
   // complete.
   void finish();
+  // The same, but only says whether anything else than zeros came.
+  bool drain() { return tar_.drain(); }
   bool ended_properly() const { return tar_.ended_properly(); }
 
  private:
@@ -59,13 +61,15 @@ struct Findings {
 
 // Checks that need more than one entry: duplicates (layer.md: "MUST NOT include duplicate entries"), a
 // whiteout beside an entry of the same name, hardlinks to what the layer has not put before, sparse entries,
-// a missing end. At most 20 findings of each sort are kept.
+// names that no file system takes, a missing end, something after the end. At most 20 findings of each sort
+// are kept.
 class LayerChecker {
  public:
   LayerChecker();
   ~LayerChecker();
   void see(const Step& step, bool sparse);
-  void end(bool properly);
+  // Were two zero blocks seen, and anything but zeros after them?
+  void end(bool properly, bool more = false);
   const Findings& findings() const { return findings_; }
 
  private:

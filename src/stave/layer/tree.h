@@ -18,6 +18,8 @@
 
 namespace stave::layer {
 
+struct Walking;
+
 // A tree in memory: about 300 bytes and the name for each entry. Not thread-safe. Copying is cheap: copies
 // share what they have in common until one of them changes it.
 class Tree {
@@ -35,7 +37,9 @@ class Tree {
   // directory over a directory keeps what is in it, a path below a symlink of the layers below replaces that
   // symlink by a directory (podman and containerd show it so), one below a symlink of the same layer follows
   // it inside the root. Parents that the layer leaves out are 0755 0:0. Throws Kind::invalid for a hardlink
-  // to nowhere or to a directory. The changes of edits not yet taken are lost.
+  // to nowhere or to a directory, Kind::limit for a path deeper than limits::path_depth and for a layer whose
+  // symlinks lead on without end; the tree then holds a part of the layer. The changes of edits not yet taken
+  // are lost.
   void apply(const Context& context, LayerReader& layer);
   void apply(const Changeset& layer);
 
@@ -54,8 +58,9 @@ class Tree {
 
   enum class Follow : std::uint8_t { all, parents };
   // The path at which a process chrooted here would arrive: symlinks are followed, absolute ones and ".."
-  // clamped at the root; with Follow::parents the last component is left alone. What does not exist stays as
-  // it is written. Kind::not_found when a file is used as a directory, Kind::limit for a symlink loop.
+  // clamped at the root; with Follow::parents the last component is left alone, with or without a slash after
+  // it. What does not exist stays as it is written. Kind::not_found when a file is used as a directory,
+  // Kind::limit for a symlink loop.
   std::string resolve(std::string_view path, Follow follow) const;
 
   // Edits. Paths must come from `resolve`.
@@ -68,7 +73,10 @@ class Tree {
 
   // The edits since the last call (or the last apply) as a changeset, sorted, with every parent and its
   // metadata, hardlink groups written with their first name as the one with content, and removals only for
-  // what the tree below has. After it, the edited tree is the tree below.
+  // what the tree below has. A file of the tree below that got another name is written under each of its
+  // names, with the contents it was put with (none if it came from a layer). What was put and equals what was
+  // there is no change, unless it is a file, whose content is not compared. The root is never among the
+  // changes. After it, the edited tree is the tree below.
   Changeset take_changes();
 
   // Visits every entry but the root, in path order.
@@ -80,13 +88,19 @@ class Tree {
   using NodePtr = std::shared_ptr<Node>;
   void begin_layer();
   void apply_step(const Step& step, const Origin& origin);
-  void put_entry(const Entry& entry, std::shared_ptr<const Inode> inode);
-  NodePtr& directory_for(std::string_view path, const Timestamp& mtime, bool of_layer);
-  std::shared_ptr<const Inode> target_of(const Entry& hardlink) const;
-  std::string resolve_in_layer(std::string_view path) const;
+  void whiteout(std::string_view path);
+  void make_opaque(std::string_view path);
+  void put_entry(const Entry& entry, const Origin& origin);
+  void put_child(Node& directory, std::string_view name, std::shared_ptr<const Inode> inode);
+  Node& directory_for(std::string_view path, const Timestamp& mtime, bool of_layer);
+  std::shared_ptr<const Inode> target_of(const Entry& hardlink);
+  std::string resolve_in_layer(std::string_view path);
+  std::string resolve_counted(std::string_view path, const Walking& how);
 
   NodePtr root_;
-  NodePtr below_;  // the tree when the current layer or edit began
+  NodePtr below_;            // the tree when the current layer or edit began
+  std::uint64_t layer_ = 1;  // counts those
+  std::uint64_t steps_ = 0;  // taken through symlinks of the current layer
 };
 
 }  // namespace stave::layer

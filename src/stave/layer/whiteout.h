@@ -20,7 +20,7 @@ enum class Meaning : std::uint8_t {
   whiteout,  // removes `path` of the layers below
   opaque,    // removes everything below `path` that the layers below hold
   ignored,   // AUFS's own bookkeeping (.wh..wh.plnk, .wh..wh.aufs): means nothing
-  forbidden  // a whiteout of nothing, of "." or of ".."
+  forbidden  // a whiteout of nothing, of "." or of "..", or something inside of a whiteout
 };
 
 struct Interpreted {

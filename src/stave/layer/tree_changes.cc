@@ -1,0 +1,155 @@
+// Finding what edits changed, by comparing pointers of the tree below and the
+// tree at hand; and visiting a tree. Both recurse, to limits::path_depth, with
+// one path that grows and shrinks.
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "stave/layer/path.h"
+#include "stave/layer/tree_node.h"
+
+namespace stave::layer {
+namespace {
+
+using Node = Tree::Node;
+using Inodes = std::unordered_set<const Tree::Inode*>;
+
+// A path that is extended while something lives.
+class Extended {
+ public:
+  Extended(std::string& path, std::string_view name) : path_(path), size_(path.size()) {
+    if (!path.empty()) path += '/';
+    path += name;
+  }
+  Extended(const Extended&) = delete;
+  Extended& operator=(const Extended&) = delete;
+  ~Extended() { path_.resize(size_); }
+
+ private:
+  std::string& path_;
+  std::size_t size_;
+};
+
+// Is it known, without looking at content, that one stands for the other? Content is never compared here, so
+// a file that was put anew is a change.
+bool is_same(const Tree::Inode& a, const Tree::Inode& b) {
+  return &a == &b || (a.meta.type != Type::regular && a.meta == b.meta);
+}
+
+bool is_put(const Node* below, const Node& now) {
+  return below == nullptr || !is_same(*below->inode, *now.inode);
+}
+
+const Node* child_of(const Node* below, std::string_view name) {
+  return below != nullptr && below->is_directory() ? below->child(name) : nullptr;
+}
+
+// How many new names each file got that may have others.
+void count_names(const Node* below, const Node& now, std::unordered_map<const Tree::Inode*, long>& names) {
+  if (below == &now) return;
+  if (now.inode->meta.type == Type::regular && now.inode.use_count() > 1 && is_put(below, now))
+    ++names[now.inode.get()];
+  for (const auto& [name, node] : now.children) count_names(child_of(below, name), *node, names);
+}
+
+void find_inodes(const Node& at, const Inodes& wanted, Inodes& found) {
+  if (wanted.contains(at.inode.get())) found.insert(at.inode.get());
+  for (const auto& [name, node] : at.children) find_inodes(*node, wanted, found);
+}
+
+// Files of the tree below that have a new name now. A link to a name of another layer is refused by podman
+// and containerd, so every name of such a file has to be written.
+Inodes regrouped(const Node& below, const Node& now) {
+  std::unordered_map<const Tree::Inode*, long> names;
+  count_names(&below, now, names);
+  Inodes wanted;
+  for (const auto& [inode, count] : names) wanted.insert(inode);
+  Inodes found;
+  if (!wanted.empty()) find_inodes(below, wanted, found);
+  return found;
+}
+
+class Collector {
+ public:
+  explicit Collector(Inodes whole) : whole_(std::move(whole)) {}
+
+  // Says whether anything at or below the path changed.
+  bool collect(const Node* below, const Node& now) {
+    if (below == &now && whole_.empty()) return false;
+    const std::size_t mark = changes_.size();
+    bool changed = !path_.empty() && (is_put(below, now) || whole_.contains(now.inode.get()));
+    if (changed || (now.is_directory() && !path_.empty())) append(now);
+    if (now.is_directory()) changed |= collect_children(below, now);
+    // A directory in which nothing changed.
+    if (!changed) changes_.resize(mark);
+    return changed;
+  }
+
+  Changeset take() { return std::move(changes_); }
+
+ private:
+  bool collect_children(const Node* below, const Node& now) {
+    bool changed = false;
+    if (below != nullptr && below->is_directory() && below != &now) {
+      for (const auto& [name, node] : below->children) {
+        if (now.child(name) != nullptr) continue;
+        changes_.emplace_back().removal = true;
+        changes_.back().entry.path = join(path_, name);
+        changed = true;
+      }
+    }
+    for (const auto& [name, node] : now.children) {
+      const Extended here(path_, name);
+      changed |= collect(child_of(below, name), *node);
+    }
+    return changed;
+  }
+
+  void append(const Node& node) {
+    Change& change = changes_.emplace_back();
+    change.entry = {path_, node.inode->meta};
+    change.stamp = node.inode->stamp;
+    if (node.inode->meta.type != Type::regular) return;
+    // Names that share an inode are one file: the first in order carries it, the others link to that one.
+    if (node.inode.use_count() > 1) {
+      const auto [first, is_first] = written_.emplace(node.inode.get(), path_);
+      if (!is_first) {
+        change.entry.meta.type = Type::hardlink;
+        change.entry.meta.size = 0;
+        change.entry.meta.link = first->second;
+        return;
+      }
+    }
+    change.contents = node.inode->contents;
+  }
+
+  const Inodes whole_;  // these are written under each of their names
+  std::string path_;
+  Changeset changes_;
+  std::unordered_map<const Tree::Inode*, std::string> written_;
+};
+
+void visit_node(std::string& path, const Node& node,
+                const std::function<void(const std::string&, const Tree::Inode&)>& each) {
+  if (!path.empty()) each(path, *node.inode);
+  for (const auto& [name, child] : node.children) {
+    const Extended here(path, name);
+    visit_node(path, *child, each);
+  }
+}
+
+}  // namespace
+
+Changeset Tree::take_changes() {
+  Collector collector(regrouped(*below_, *root_));
+  collector.collect(below_.get(), *root_);
+  begin_layer();
+  return collector.take();
+}
+
+void Tree::visit(const std::function<void(const std::string&, const Inode&)>& each) const {
+  std::string path;
+  visit_node(path, *root_, each);
+}
+
+}  // namespace stave::layer
