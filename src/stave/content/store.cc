@@ -224,6 +224,10 @@ void Store::edit_index(const std::function<void(spec::Index&)>& edit) const {
   spec::Index after = before;
   edit(after);
   if (after == before) return;  // bytes that another tool wrote stay as they are
+  if (after.manifests.size() > limits::descriptors) {
+    throw Error(Kind::limit,
+                fmt::format("{} would have more than {} references", describe(), limits::descriptors));
+  }
   const std::string text = after.render();
   if (text.size() > limits::layout_index_bytes) {
     throw Error(Kind::limit, fmt::format("{}: index.json would be larger than {}", quote(path()),

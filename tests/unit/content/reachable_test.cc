@@ -162,7 +162,7 @@ TEST(Reachable, AnIndexBombOfSharedChildrenEnds) {
   Memory memory;
   spec::Descriptor inner = picture(memory, "a").manifest;
   for (int i = 0; i < limits::index_depth; ++i) {
-    inner = index_of(memory, std::vector<spec::Descriptor>(1000, inner));
+    inner = index_of(memory, std::vector<spec::Descriptor>(100, inner));
   }
   EXPECT_EQ(reached(memory, inner).size(), 3u + limits::index_depth);
   EXPECT_LE(memory.reads(), 1 + limits::index_depth);
