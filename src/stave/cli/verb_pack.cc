@@ -1,0 +1,429 @@
+// stave pack: an image from files, without a Containerfile.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "stave/base/error.h"
+#include "stave/base/text.h"
+#include "stave/cli/config_options.h"
+#include "stave/cli/grounds.h"
+#include "stave/cli/verbs.h"
+#include "stave/compress/compress.h"
+#include "stave/image/builder.h"
+#include "stave/image/image.h"
+#include "stave/json/json.h"
+#include "stave/place/place.h"
+
+namespace stave::cli {
+namespace {
+
+// {os}, {arch} and {variant} become the platform's, "{{" a brace.
+std::string expand(std::string_view text, const spec::Platform& platform) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '{') {
+      out += text[i];
+      continue;
+    }
+    if (i + 1 < text.size() && text[i + 1] == '{') {
+      out += text[i++];
+      continue;
+    }
+    const std::size_t end = text.find('}', i);
+    const std::string_view word = text.substr(i + 1, end == std::string_view::npos ? end : end - i - 1);
+    if (end != std::string_view::npos && word == "os") {
+      out += platform.os;
+    } else if (end != std::string_view::npos && word == "arch") {
+      out += platform.architecture;
+    } else if (end != std::string_view::npos && word == "variant") {
+      out += platform.variant;
+    } else {
+      throw Error(Kind::usage,
+                  fmt::format("{}: {} is neither {{os}}, {{arch}} nor {{variant}}", quote(text),
+                              quote(text.substr(i, end == std::string_view::npos ? end : end - i + 1))),
+                  "write {{ for a brace that is part of the name");
+    }
+    i = end;
+  }
+  return out;
+}
+
+struct AddWords {
+  std::string source;
+  std::string destination;
+};
+
+// SRC[:DEST], where "\:" is a colon that divides nothing.
+AddWords parse_add(std::string_view text) {
+  AddWords words;
+  std::string* at = &words.source;
+  bool divided = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == ':') {
+      *at += text[++i];
+    } else if (text[i] == ':') {
+      if (divided)
+        throw Error(Kind::usage, fmt::format("--add: {} has more than one colon", quote(text)),
+                    "write SRC:DEST, and \\: for a colon in a name");
+      divided = true;
+      at = &words.destination;
+    } else {
+      *at += text[i];
+    }
+  }
+  if (words.source.empty())
+    throw Error(Kind::usage, fmt::format("--add: {} names no source", quote(text)), "write --add SRC[:DEST]");
+  if (divided && words.destination.empty())
+    throw Error(Kind::usage, fmt::format("--add: {} names no destination", quote(text)),
+                "leave the colon away for /BASENAME");
+  if (!divided) {
+    const std::string_view path =
+        std::string_view(words.source).substr(0, words.source.find_last_not_of('/') + 1);
+    const std::string_view base = path.substr(path.rfind('/') + 1);
+    if (base.empty() || base == "." || base == "..") {
+      throw Error(Kind::usage, fmt::format("--add: {} has no name of its own", quote(text)),
+                  fmt::format("say where it goes: --add {}:/DEST", printable(text)));
+    }
+    words.destination = "/" + std::string(base);
+  }
+  return words;
+}
+
+// What holds for the --add and --layer that follow on the command line.
+struct Manner {
+  std::optional<OwnerWords> owner;
+  std::optional<std::uint32_t> mode;
+  std::optional<std::int64_t> mtime;
+  bool keep_mtime = false;
+};
+
+void set_mtime(const std::string& value, Manner& manner) {
+  manner.keep_mtime = value == "keep";
+  manner.mtime.reset();
+  if (!manner.keep_mtime) manner.mtime = parse_time(value, "--mtime");
+}
+
+// One run of pack for one platform.
+class Packing {
+ public:
+  Packing(const Invocation& invocation, const place::Grounds& grounds, const content::Store& store,
+          const spec::Platform& platform, bool only)
+      : invocation_(invocation),
+        arguments_(invocation.arguments),
+        grounds_(grounds),
+        store_(store),
+        platform_(platform),
+        only_(only),
+        epoch_(source_date_epoch(invocation.surroundings)),
+        codec_(compress::Codec::parse(arguments_.get("--compression").value_or("gzip"))) {}
+
+  spec::Descriptor run() {
+    auto base = image::scratch(platform_);
+    std::shared_ptr<const content::BlobSource> base_blobs;
+    if (const auto reference = arguments_.get("--base")) base = open_base(*reference, base_blobs);
+    image::Builder builder(invocation_.context, store_,
+                           base_blobs ? *base_blobs : static_cast<const content::BlobSource&>(store_),
+                           std::move(base),
+                           {.codec = codec_, .created = created(), .parent_mtime = {epoch_.value_or(0), 0}});
+    Manner manner;
+    for (const auto& [option, value] : arguments_.in_order()) step(builder, manner, option, value);
+    auto image = std::move(builder).finish();
+    auto config = image.config;
+    auto annotations = image.manifest.annotations;
+    apply_config_options(arguments_, epoch_ ? rfc3339(*epoch_) : "", config, annotations);
+    image = image::with_config(std::move(image), std::move(config));
+    image.manifest.annotations = std::move(annotations);
+    return image::put(store_, image);
+  }
+
+ private:
+  image::Image open_base(const std::string& reference, std::shared_ptr<const content::BlobSource>& blobs) {
+    const auto words = place::Words::parse(reference);
+    if (words.transport == place::Transport::stream && !only_) refuse_stream("--base");
+    const auto located = place::open(invocation_.context, words, grounds_);
+    blobs = located.blobs;
+    const auto descriptor = image::select(*blobs, located.root, platform_);
+    // The new image refers to the base's layers: they come along.
+    place::copy_blobs(invocation_.context, *blobs, descriptor, store_);
+    return image::load(*blobs, descriptor);
+  }
+
+  std::string created() const {
+    if (const auto given = arguments_.get("--created"); given && !given->empty())
+      return rfc3339(parse_time(*given, "--created"));
+    return epoch_ && !arguments_.has("--created") ? rfc3339(*epoch_) : "";
+  }
+
+  void step(image::Builder& builder, Manner& manner, const std::string& option, const std::string& value) {
+    if (option == "--owner") manner.owner = parse_owner(value);
+    if (option == "--mode") manner.mode = parse_mode(value);
+    if (option == "--mtime") set_mtime(value, manner);
+    if (option == "--new-layer") builder.new_layer();
+    if (option == "--rm") builder.remove(value);
+    if (option == "--layer") add_layer(builder, manner, value);
+    if (option == "--add") add(builder, manner, value);
+  }
+
+  void add(image::Builder& builder, const Manner& manner, const std::string& value) {
+    const auto words = parse_add(expand(value, platform_));
+    const auto owner = manner.owner.value_or(OwnerWords{});
+    layer::Adopt adopt{.owner = layer::Owner{owner.uid, owner.gid},
+                       .mode = manner.mode,
+                       .mtime = {},
+                       .newest_mtime = epoch_};
+    if (!manner.keep_mtime) adopt.mtime = layer::Timestamp{manner.mtime.value_or(epoch_.value_or(0)), 0};
+    builder.add(words.source, words.destination, adopt);
+  }
+
+  void add_layer(image::Builder& builder, const Manner& manner, const std::string& value) {
+    if (value == "-") {
+      if (!only_) refuse_stream("--layer");
+      fs::PipeSource input(grounds_.input, "standard input");
+      return builder.add_tar_layer(input, import_of("standard input", 0));
+    }
+    const std::string path = expand(value, platform_);
+    std::error_code error;
+    const auto real = std::filesystem::canonical(path, error);
+    if (error) throw_errno(error.value(), "--layer " + quote(path));
+    if (std::filesystem::is_directory(real)) {
+      layer::Adopt adopt{.owner = {}, .mode = manner.mode, .mtime = {}, .newest_mtime = epoch_};
+      if (manner.owner) adopt.owner = layer::Owner{manner.owner->uid, manner.owner->gid};
+      if (manner.mtime) adopt.mtime = layer::Timestamp{*manner.mtime, 0};
+      return builder.add_directory_layer(real.string(), adopt);
+    }
+    const auto file = std::make_shared<const fs::Fd>(
+        fs::Dir::open(real.parent_path().string()).open_file(real.filename().string()));
+    const auto size = fs::stat(*file).size;
+    fs::FileSource input(file, 0, size, path);
+    builder.add_tar_layer(input, import_of(quote(path), size));
+  }
+
+  layer::Import import_of(const std::string& name, std::uint64_t size) const {
+    layer::Import how{.name = name,
+                      .size = size,
+                      .force = arguments_.has("--force"),
+                      .recompress = {},
+                      .spool = grounds_.spool};
+    if (arguments_.has("--recompress")) how.recompress = codec_;
+    return how;
+  }
+
+  [[noreturn]] static void refuse_stream(std::string_view option) {
+    throw Error(
+        Kind::usage,
+        fmt::format("{} -: standard input can be read once only, and there are several platforms", option),
+        "write it into a file first");
+  }
+
+  const Invocation& invocation_;
+  const Arguments& arguments_;
+  const place::Grounds& grounds_;
+  const content::Store& store_;
+  const spec::Platform& platform_;
+  bool only_;  // the only platform
+  std::optional<std::int64_t> epoch_;
+  compress::Codec codec_;
+};
+
+void check_streams(const Arguments& arguments) {
+  int streams = arguments.get("--base") == "-" ? 1 : 0;
+  for (const auto& layer : arguments.all("--layer")) streams += layer == "-" ? 1 : 0;
+  if (streams > 1)
+    throw Error(Kind::usage, "standard input (-) is named more than once, and can be read once only");
+}
+
+// Whatever can be refused is refused before the first byte is read.
+void check_early(const Invocation& invocation, const std::vector<std::string>& tags) {
+  const auto& arguments = invocation.arguments;
+  if (tags.empty() && !arguments.has("--output")) {
+    throw Error(Kind::usage, "the image has neither a name nor a destination",
+                "name it with -t NAME, or write it somewhere with -o DEST");
+  }
+  check_streams(arguments);
+  Manner manner;
+  for (const auto& [option, value] : arguments.in_order()) {
+    if (option == "--owner") parse_owner(value);
+    if (option == "--mode") parse_mode(value);
+    if (option == "--mtime") set_mtime(value, manner);
+    if (option == "--add")
+      static_cast<void>(parse_add(expand(
+          value,
+          spec::Platform{
+              .os = "os", .architecture = "arch", .variant = "", .os_version = "", .os_features = {}})));
+  }
+  spec::Config config;
+  spec::Annotations annotations;
+  apply_config_options(arguments, "", config, annotations);
+}
+
+std::string summary_json(const spec::Descriptor& root, const std::vector<std::string>& tags,
+                         const std::vector<spec::Descriptor>& images) {
+  json::Object object;
+  object.string("mediaType", root.media_type);
+  object.string("digest", root.digest.str());
+  object.number("size", root.size);
+  object.text("names", json::print_strings(tags));
+  std::vector<std::string> parts;
+  for (const auto& image : images) {
+    json::Object part;
+    part.string("platform", image.platform ? image.platform->str() : "");
+    part.string("digest", image.digest.str());
+    parts.push_back(std::move(part).finish());
+  }
+  object.text("images", json::print_array(parts));
+  return json::print_pretty(json::parse(std::move(object).finish(), "the summary")) + "\n";
+}
+
+int run_pack(const Invocation& invocation) {
+  const auto& arguments = invocation.arguments;
+  std::vector<std::string> tags;
+  for (const auto& tag : arguments.all("--tag")) tags.push_back(place::stored_name(tag));
+  std::optional<place::Words> output;
+  if (const auto given = arguments.get("--output")) output = place::Words::parse(*given);
+  check_early(invocation, tags);
+  const auto grounds = grounds_of(invocation);
+  if (output)
+    place::check_destination(
+        *output, {.name = tags.empty() ? "" : tags.front(), .force = arguments.has("--force")}, grounds);
+
+  auto platforms = platforms_of(arguments);
+  if (platforms.empty()) platforms.push_back(this_platform());
+  const auto store = place::open_store(grounds);
+  std::vector<spec::Descriptor> images;
+  for (const auto& platform : platforms) {
+    try {
+      images.push_back(Packing(invocation, grounds, *store, platform, platforms.size() == 1).run());
+    } catch (const Error& e) {
+      throw platforms.size() == 1 || e.kind() == Kind::cancelled ? e : e.within(platform.str());
+    }
+  }
+  const auto root = images.size() == 1 ? images.front() : image::put_index(*store, images, {});
+
+  for (const auto& tag : tags) {
+    auto named = root;
+    named.annotations = place::naming_annotations(tag, false);
+    tell_moved(invocation, tag, store->tag(tag, named), root.digest);
+  }
+  if (output) {
+    place::copy(invocation.context, *store, root, *output,
+                {.name = tags.empty() ? "" : tags.front(), .force = arguments.has("--force")}, grounds);
+  }
+  // The archive has standard output when it goes there.
+  if (output && output->transport == place::Transport::stream) {
+    if (!invocation.quiet) invocation.surroundings.err(root.digest.str() + "\n");
+  } else {
+    invocation.print(invocation.json ? summary_json(root, tags, images) : root.digest.str() + "\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command pack_verb() {
+  Command verb{
+      .name = "pack",
+      .summary = "make an image from files, directories and tars",
+      .description =
+          "Makes an image without a Containerfile: from scratch, or on top of `--base`. "
+          "Layers stack in the order of the command line; neighbouring `--add` and `--rm` make one layer. "
+          "The digest goes to standard output.\n\n"
+          "`--layer` takes a directory, whose metadata is kept exactly as found, or a tar (plain, gzip or "
+          "zstd, told by its content), which becomes a layer byte for byte after it was checked; "
+          "`-` is standard input.\n\n"
+          "`--add SRC[:DEST]` puts a file at DEST, or the contents of a directory below it. Without DEST it "
+          "is `/BASENAME`; a DEST that ends in `/` means into. DEST is resolved in the image as a process "
+          "chrooted "
+          "there would. `\\:` is a colon; `{os}`, `{arch}` and `{variant}` become the platform's, `{{` is a "
+          "brace. Owner is 0:0, the mode as found, mtime SOURCE_DATE_EPOCH, else 0. Missing parents are 0755 "
+          "0:0; existing ones keep their metadata.\n\n"
+          "The same input gives the same digest on any machine, whoever packs it and with however many "
+          "threads. With SOURCE_DATE_EPOCH, later mtimes are clamped to it."};
+  const std::string layers = "Layers";
+  verb.options = {
+      {.names = "-t,--tag",
+       .value = "NAME[:TAG]",
+       .help = "name the image in the local store",
+       .repeatable = true,
+       .completes = Completes::image},
+      {.names = "-o,--output",
+       .value = "DEST",
+       .help = "copy the result there as well: oci:DIR, oci-archive:FILE, docker-archive:FILE, -",
+       .completes = Completes::file},
+      {.names = "--platform",
+       .value = "P[,P…]",
+       .help = "make one image for each and an index over them; default: this machine's",
+       .repeatable = true,
+       .completes = Completes::platform},
+      {.names = "--compression",
+       .value = "CODEC[:LEVEL]",
+       .help = "of the layers that are made: gzip, zstd or none; default gzip:6"},
+      {.names = "--json", .value = "", .help = "print the result as JSON"},
+      {.names = "--base",
+       .value = "IMAGE",
+       .help = "start from an image, in any place",
+       .completes = Completes::image,
+       .group = layers},
+      {.names = "--layer",
+       .value = "PATH|-",
+       .help = "a directory or a tar becomes one layer",
+       .repeatable = true,
+       .completes = Completes::file,
+       .group = layers},
+      {.names = "--add",
+       .value = "SRC[:DEST]",
+       .help = "put a file, or a directory's contents, somewhere",
+       .repeatable = true,
+       .completes = Completes::file,
+       .group = layers},
+      {.names = "--rm",
+       .value = "PATH",
+       .help = "remove a path of what is below",
+       .repeatable = true,
+       .group = layers},
+      {.names = "--new-layer",
+       .value = "",
+       .help = "what follows goes into another layer",
+       .repeatable = true,
+       .group = layers},
+      {.names = "--owner",
+       .value = "UID[:GID]",
+       .help = "owner of what follows",
+       .repeatable = true,
+       .group = layers},
+      {.names = "--mode",
+       .value = "OCTAL",
+       .help = "mode of files that follow; directories get x where that has r",
+       .repeatable = true,
+       .group = layers},
+      {.names = "--mtime",
+       .value = "keep|TIME",
+       .help = "mtime of what follows: as found, or a time",
+       .repeatable = true,
+       .group = layers},
+      {.names = "--recompress",
+       .value = "",
+       .help = "rewrite tars of --layer in canonical form",
+       .group = layers},
+      {.names = "--force",
+       .value = "",
+       .help = "take tars that break the spec; replace an existing output file",
+       .group = layers},
+  };
+  for (auto& option : config_options()) verb.options.push_back(std::move(option));
+  verb.examples = {
+      {"stave pack -t hello:scratch --add hello --entrypoint ./hello", "from scratch: one layer, one binary"},
+      {"stave pack -t hello:alpine --layer alpine.tar.gz --add hello:/root/hello --workdir /root "
+       "--entrypoint 'time ./hello'",
+       "a root file system and a program on top"},
+      {"stave pack -t hello:multi --platform linux/amd64,linux/arm64 --add 'build/{arch}/hello:/hello' "
+       "--entrypoint /hello",
+       "one image for each platform, and an index"},
+      {"tar -C rootfs -c . | stave pack -o - --layer - --cmd sh | podman load", "from pipe to pipe"},
+  };
+  verb.run = run_pack;
+  return verb;
+}
+
+}  // namespace stave::cli

@@ -1,0 +1,214 @@
+// The verbs about the local store: images, tag, rm, gc.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "stave/base/error.h"
+#include "stave/base/text.h"
+#include "stave/cli/grounds.h"
+#include "stave/cli/table.h"
+#include "stave/cli/verbs.h"
+#include "stave/inspect/describe.h"
+#include "stave/json/json.h"
+#include "stave/place/place.h"
+
+namespace stave::cli {
+namespace {
+
+struct Line {
+  std::string name;
+  inspect::Page page;
+  std::string platforms;
+};
+
+std::string name_in(const spec::Descriptor& descriptor) {
+  const auto found = descriptor.annotations.find(std::string(spec::annotation::ref_name));
+  return found == descriptor.annotations.end() ? "" : found->second;
+}
+
+std::vector<Line> lines_of(const Invocation& invocation, const content::Store& store) {
+  std::vector<Line> lines;
+  for (const auto& descriptor : store.index().manifests) {
+    try {
+      Line line{name_in(descriptor), inspect::describe(store, descriptor), {}};
+      std::vector<std::string> platforms;
+      for (const auto& part : line.page.parts) platforms.push_back(part.descriptor.platform->str());
+      line.platforms = join(platforms, ", ");
+      lines.push_back(std::move(line));
+    } catch (const Error& e) {
+      // One damaged image does not hide the others.
+      invocation.context.progress->warn(fmt::format("{}: {}", quote(name_in(descriptor)), e.what()));
+    }
+  }
+  std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.name < b.name; });
+  return lines;
+}
+
+int run_images(const Invocation& invocation) {
+  const auto store = place::open_store(grounds_of(invocation));
+  const auto lines = lines_of(invocation, *store);
+  if (invocation.json) {
+    std::vector<std::string> all;
+    for (const auto& line : lines) {
+      json::Object object;
+      object.string("name", line.name);
+      object.string("digest", line.page.root.digest.str());
+      object.string("mediaType", line.page.root.media_type);
+      std::vector<std::string> platforms;
+      for (const auto& part : line.page.parts) platforms.push_back(part.descriptor.platform->str());
+      object.text("platforms", json::print_strings(platforms));
+      object.number("size", line.page.size);
+      all.push_back(std::move(object).finish());
+    }
+    invocation.print(json::print_pretty(json::parse(json::print_array(all), "images")) + "\n");
+    return 0;
+  }
+  if (invocation.quiet) {
+    for (const auto& line : lines) invocation.print(line.page.root.digest.str() + "\n");
+    return 0;
+  }
+  Table table({{"NAME"}, {"PLATFORM"}, {"DIGEST"}, {"LAYERS", true}, {"SIZE", true}});
+  for (const auto& line : lines) {
+    std::size_t layers = 0;
+    for (const auto& part : line.page.parts) layers = std::max(layers, part.layers.size());
+    table.add({line.name.empty() ? "<none>" : line.name, line.platforms, line.page.root.digest.short_hex(),
+               std::to_string(layers), human_size(line.page.size)});
+  }
+  invocation.print(table.render(invocation.color()));
+  return 0;
+}
+
+int run_tag(const Invocation& invocation) {
+  const auto grounds = grounds_of(invocation);
+  const auto& words = invocation.arguments.positionals();
+  const auto source = place::Words::parse(words[0]);
+  if (source.transport != place::Transport::store) {
+    throw Error(Kind::usage, fmt::format("{} is not in the local store", quote(words[0])),
+                fmt::format("stave copy {} {}", printable(words[0]), printable(words[1])));
+  }
+  const std::string name = place::stored_name(words[1]);
+  const auto located = place::open(invocation.context, source, grounds);
+  const auto store = place::open_store(grounds);
+  auto named = located.root;
+  named.annotations.merge(place::naming_annotations(name, false));
+  tell_moved(invocation, name, store->tag(name, named), named.digest);
+  return 0;
+}
+
+int run_rm(const Invocation& invocation) {
+  const auto store = place::open_store(grounds_of(invocation));
+  std::vector<std::string> names;
+  for (const auto& word : invocation.arguments.positionals()) {
+    // Everything is looked up before anything goes. A digest stands for the images that have no name.
+    const auto digest = Digest::find(word);
+    const auto name = digest ? std::optional(word) : place::find_name(*store, word);
+    if (!name)
+      throw Error(Kind::not_found, fmt::format("there is no image {} in the local store", quote(word)),
+                  "`stave images` lists what is there");
+    names.push_back(*name);
+  }
+  std::vector<std::string> gone;
+  store->edit_index([&](spec::Index& index) {
+    for (const auto& name : names) {
+      std::erase_if(index.manifests, [&](const spec::Descriptor& each) {
+        if (name_in(each) != name && !(name_in(each).empty() && each.digest.str() == name)) return false;
+        gone.push_back(each.digest.str());
+        return true;
+      });
+    }
+  });
+  for (const auto& digest : gone) invocation.print(digest + "\n");
+  return 0;
+}
+
+int run_gc(const Invocation& invocation) {
+  const auto grounds = grounds_of(invocation);
+  const bool dry_run = invocation.arguments.has("--dry-run");
+  const auto store = place::open_store(grounds, content::Store::Access::exclusive);
+  const auto garbage = store->collect_garbage(invocation.context, {}, dry_run);
+  if (invocation.json) {
+    json::Object object;
+    object.number("blobs", garbage.blobs);
+    object.number("bytes", garbage.bytes);
+    object.boolean("dryRun", dry_run);
+    invocation.print(json::print_pretty(json::parse(std::move(object).finish(), "gc")) + "\n");
+  } else if (!invocation.quiet) {
+    invocation.print(fmt::format("{} {}, {}\n", dry_run ? "would remove" : "removed",
+                                 plural(garbage.blobs, "blob"), human_size(garbage.bytes)));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command images_verb() {
+  Command verb{.name = "images",
+               .summary = "list the images of the local store",
+               .description =
+                   "Lists what the local store holds. The size is that of all blobs of an image, compressed "
+                   "as they are; images may share blobs. `-q` prints digests only."};
+  verb.options = {{.names = "--json", .value = "", .help = "print a JSON array"}};
+  verb.examples = {{"stave images", "a table"},
+                   {"stave images --json | jq -r '.[].name'", "names for a script"}};
+  verb.run = run_images;
+  return verb;
+}
+
+Command tag_verb() {
+  Command verb{.name = "tag",
+               .summary = "give an image another name",
+               .description =
+                   "Gives an image of the local store one more name. A name that belongs to another image "
+                   "moves, and the digest that it had is told."};
+  verb.positionals = {{.name = "IMAGE", .help = "an image of the local store", .completes = Completes::image},
+                      {.name = "NAME", .help = "the new name", .completes = Completes::image}};
+  verb.examples = {{"stave tag hello:scratch registry.example.com/hello:1.0", "a name to push by"}};
+  verb.run = run_tag;
+  return verb;
+}
+
+Command rm_verb() {
+  Command verb{.name = "rm",
+               .summary = "remove names from the local store",
+               .description =
+                   "Removes names, and images without a name by their digest. Blobs stay until `stave gc` "
+                   "removes those that nothing refers to."};
+  verb.positionals = {
+      {.name = "IMAGE", .help = "a name or digest", .most = 0, .completes = Completes::image}};
+  verb.examples = {{"stave rm hello:scratch && stave gc", "remove an image and free its space"}};
+  verb.run = run_rm;
+  return verb;
+}
+
+Command gc_verb() {
+  Command verb{.name = "gc",
+               .summary = "free the space of blobs that nothing refers to",
+               .description =
+                   "Removes blobs of the local store that no image refers to. Waits until no other stave "
+                   "works in the store."};
+  verb.options = {{.names = "-n,--dry-run", .value = "", .help = "only say what would go"},
+                  {.names = "--json", .value = "", .help = "print the result as JSON"}};
+  verb.examples = {{"stave gc --dry-run", "how much would that free?"}};
+  verb.run = run_gc;
+  return verb;
+}
+
+Command complete_verb() {
+  Command verb{.name = "__complete",
+               .summary = "what completion scripts ask",
+               .description = "Prints the names of images."};
+  verb.positionals = {{.name = "WHAT", .help = "images", .least = 1, .most = 0}};
+  verb.run = [](const Invocation& invocation) {
+    const auto grounds = grounds_of(invocation);
+    if (!content::Store::is_layout(grounds.store)) return 0;
+    for (const auto& descriptor : content::Store::open(grounds.store).index().manifests) {
+      if (const auto name = name_in(descriptor); !name.empty()) invocation.print(name + "\n");
+    }
+    return 0;
+  };
+  verb.hidden = true;
+  return verb;
+}
+
+}  // namespace stave::cli

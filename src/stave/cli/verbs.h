@@ -1,0 +1,22 @@
+// The verbs. Each function describes one: its words, its options, its examples,
+// and what it runs.
+
+#pragma once
+
+#include "stave/cli/command.h"
+
+namespace stave::cli {
+
+Command pack_verb();
+Command config_verb();
+Command index_verb();
+Command copy_verb();
+Command inspect_verb();
+Command images_verb();
+Command tag_verb();
+Command rm_verb();
+Command gc_verb();
+Command version_verb();
+Command complete_verb();  // hidden: what the shells' completion scripts ask
+
+}  // namespace stave::cli

@@ -1,0 +1,46 @@
+// describe: everything an image says of itself, gathered for a page or for JSON.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stave/content/blob.h"
+#include "stave/image/image.h"
+#include "stave/spec/spec.h"
+
+namespace stave::inspect {
+
+// One layer as its image tells it.
+struct LayerLine {
+  spec::Descriptor descriptor;
+  std::optional<Digest> diff_id;
+  std::string created_by;  // of the history entry that corresponds to it (config.md, "history")
+};
+
+// One image for one platform.
+struct Part {
+  spec::Descriptor descriptor;
+  image::Image image;
+  std::vector<LayerLine> layers;
+  std::uint64_t size = 0;  // of manifest, config and layers as they are stored
+};
+
+struct Page {
+  spec::Descriptor root;
+  bool is_index = false;
+  spec::Annotations annotations;         // of the root document
+  std::vector<Part> parts;               // in the order of the index
+  std::vector<spec::Descriptor> others;  // what an index lists that is no image, or is not here
+  std::uint64_t size = 0;                // of every blob that is here, each counted once
+};
+
+// Reads the documents below `root` (no layers). Costs two small reads for each platform.
+Page describe(const content::BlobSource& blobs, const spec::Descriptor& root);
+
+// The page as one JSON document (docs/json.md), printed with indent.
+std::string to_json(const Page& page, const std::string& name);
+
+}  // namespace stave::inspect

@@ -1,0 +1,352 @@
+// Places: opening and copying.
+
+#include "stave/place/place.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "stave/base/error.h"
+#include "stave/base/parallel.h"
+#include "stave/base/text.h"
+#include "stave/image/image.h"
+#include "stave/spec/reference.h"
+
+namespace stave::place {
+namespace {
+
+std::string annotation_of(const spec::Descriptor& descriptor, std::string_view key) {
+  const auto found = descriptor.annotations.find(std::string(key));
+  return found == descriptor.annotations.end() ? "" : found->second;
+}
+
+bool is_reference(const std::string& name) {
+  try {
+    static_cast<void>(spec::Reference::parse(name));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// The name an image had where it comes from. A ref.name of "latest" is a tag only (image-spec,
+// annotations.md, leaves its meaning open): the file is called what the image is called.
+std::string name_of(const std::vector<std::string>& names, const std::string& path) {
+  for (const auto& name : names) {
+    if (name == "latest" || name.empty()) continue;
+    if (is_reference(name)) return stored_name(name);
+  }
+  if (names.empty() || path.empty()) return {};
+  const std::string guess = std::filesystem::path(path).stem().string() + ":" + names.front();
+  return is_reference(guess) ? guess : std::string();
+}
+
+std::string list_names(const std::vector<Offer>& offers) {
+  std::vector<std::string> all;
+  for (const auto& offer : offers) {
+    all.push_back(offer.names.empty() ? offer.descriptor.digest.str() : printable(offer.names.back()));
+  }
+  constexpr std::size_t shown = 10;
+  if (all.size() > shown) {
+    const std::size_t more = all.size() - shown;
+    all.resize(shown);
+    all.push_back(fmt::format("and {} more", more));
+  }
+  return stave::join(all, ", ");
+}
+
+// The one image that is meant: by its name, or because there is no other.
+const Offer& choose(const std::vector<Offer>& offers, const Words& words) {
+  if (!words.reference.empty()) {
+    for (const auto& offer : offers) {
+      for (const auto& name : offer.names) {
+        if (name == words.reference ||
+            (is_reference(words.reference) && name == stored_name(words.reference)))
+          return offer;
+      }
+      if (offer.descriptor.digest.str() == words.reference) return offer;
+    }
+    throw Error(Kind::not_found,
+                fmt::format("{} holds no image {}", quote(words.path), quote(words.reference)),
+                offers.empty() ? "it holds none at all" : "it holds " + list_names(offers));
+  }
+  if (offers.empty()) throw Error(Kind::not_found, fmt::format("{} holds no image", quote(words.path)));
+  const bool one = std::all_of(offers.begin(), offers.end(), [&](const Offer& each) {
+    return each.descriptor.digest == offers.front().descriptor.digest;
+  });
+  if (!one) {
+    throw Error(Kind::usage,
+                fmt::format("{} holds {} images", quote(words.path.empty() ? "standard input" : words.path),
+                            offers.size()),
+                "name one of them behind another colon: " + list_names(offers));
+  }
+  return offers.front();
+}
+
+Located locate(std::shared_ptr<const content::BlobSource> blobs, const std::vector<Offer>& offers,
+               const Words& words) {
+  const Offer& offer = choose(offers, words);
+  // What the index said about the name belongs to that index, not to the image.
+  spec::Descriptor root = offer.descriptor;
+  root.annotations.erase(std::string(spec::annotation::ref_name));
+  root.annotations.erase(std::string(spec::annotation::containerd_name));
+  // Of an image that was asked for by a name of its own, that name is kept.
+  std::string name = name_of(offer.names, words.path);
+  if (!words.reference.empty() && is_reference(words.reference) &&
+      std::count(offer.names.begin(), offer.names.end(), stored_name(words.reference)) > 0) {
+    name = stored_name(words.reference);
+  }
+  return {std::move(blobs), std::move(root), std::move(name)};
+}
+
+std::vector<Offer> offers_of(const content::Store& store) {
+  std::vector<Offer> offers;
+  for (const auto& descriptor : store.index().manifests) {
+    Offer offer{.descriptor = descriptor, .names = {}};
+    for (const auto key : {spec::annotation::containerd_name, spec::annotation::ref_name}) {
+      if (auto name = annotation_of(descriptor, key); !name.empty()) offer.names.push_back(std::move(name));
+    }
+    offers.push_back(std::move(offer));
+  }
+  return offers;
+}
+
+fs::Fd open_archive_file(const std::string& path) {
+  const std::filesystem::path file(path);
+  std::error_code error;
+  const auto real = std::filesystem::canonical(file, error);
+  if (error) throw_errno(error.value(), quote(path));
+  return fs::Dir::open(real.parent_path()).open_file(real.filename().string());
+}
+
+Located open_stored(const Words& words, const Grounds& grounds) {
+  const auto store = open_store(grounds);
+  const auto reference = spec::Reference::parse(words.reference);
+  const auto name = find_name(*store, words.reference);
+  if (name) {
+    auto descriptor = *store->find_reference(*name);
+    descriptor.annotations.erase(std::string(spec::annotation::ref_name));
+    descriptor.annotations.erase(std::string(spec::annotation::containerd_name));
+    return {store, std::move(descriptor), *name};
+  }
+  // NAME@DIGEST, where NAME may have moved on, and a digest alone.
+  if (reference.digest) {
+    for (const auto& descriptor : store->index().manifests) {
+      if (descriptor.digest == *reference.digest) return {store, descriptor, {}};
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& offer : offers_of(*store)) {
+    if (!offer.names.empty()) names.push_back(offer.names.back());
+  }
+  const auto near = nearest(words.reference, names);
+  std::string hint = near ? fmt::format("did you mean {}? ", printable(*near)) : "";
+  const auto transport = nearest(reference.path, {"oci", "oci-archive", "docker-archive"});
+  if (transport && !near) hint += fmt::format("did you mean {}:{}? ", *transport, printable(reference.tag));
+  hint += "`stave images` lists what is there";
+  throw Error(Kind::not_found,
+              fmt::format("there is no image {} in the local store (tried {} and localhost/{})",
+                          quote(words.reference), words.reference, words.reference),
+              hint);
+}
+
+}  // namespace
+
+std::shared_ptr<const content::Store> open_store(const Grounds& grounds, content::Store::Access access) {
+  return std::make_shared<const content::Store>(content::Store::create(grounds.store, 0700, access));
+}
+
+std::optional<std::string> find_name(const content::Store& store, std::string_view name) {
+  const std::string full = stored_name(name);
+  for (const auto& each : {full, "localhost/" + full}) {
+    if (store.find_reference(each)) return each;
+  }
+  return std::nullopt;
+}
+
+Located open(const Context& context, const Words& words, const Grounds& grounds) {
+  switch (words.transport) {
+    case Transport::store:
+      return open_stored(words, grounds);
+    case Transport::layout: {
+      const auto store = std::make_shared<const content::Store>(content::Store::open(words.path));
+      return locate(store, offers_of(*store), words);
+    }
+    case Transport::oci_archive:
+    case Transport::docker_archive: {
+      const std::shared_ptr<const Archive> archive =
+          Archive::open(context, open_archive_file(words.path), quote(words.path), grounds.spool);
+      return locate(archive, archive->offers(), words);
+    }
+    case Transport::stream: {
+      fs::PipeSource input(grounds.input, "standard input");
+      const std::shared_ptr<const Archive> archive =
+          Archive::spool(context, input, "standard input", grounds.spool);
+      return locate(archive, archive->offers(), words);
+    }
+  }
+  throw Error(Kind::internal, "an unknown transport");
+}
+
+spec::Descriptor restrict_to(const Located& image, const std::vector<spec::Platform>& platforms,
+                             const content::Store& made) {
+  if (platforms.empty()) return image.root;
+  std::vector<spec::Descriptor> chosen;
+  for (const auto& platform : platforms) {
+    auto descriptor = image::select(*image.blobs, image.root, platform);
+    const auto same = [&](const spec::Descriptor& each) { return each.digest == descriptor.digest; };
+    if (std::none_of(chosen.begin(), chosen.end(), same)) chosen.push_back(std::move(descriptor));
+  }
+  if (chosen.size() == 1) return chosen.front();
+  return image::put_index(made, chosen, {});
+}
+
+void copy_blobs(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
+                const content::Store& store) {
+  std::vector<spec::Descriptor> documents;  // in order, after everything that they refer to
+  std::vector<spec::Descriptor> missing;
+  for (const auto& node : content::reachable(blobs, root)) {
+    const auto there = store.find_size(node.descriptor.digest);
+    if (there == node.descriptor.size) continue;
+    const bool document = spec::media::is_index(node.descriptor.media_type) ||
+                          spec::media::is_manifest(node.descriptor.media_type);
+    (document ? documents : missing).push_back(node.descriptor);
+  }
+  const auto copy_one = [&](const spec::Descriptor& descriptor) {
+    Task task(context, fmt::format("copying {}", descriptor.digest.short_hex()), descriptor.size);
+    const auto source = content::open_verified(blobs, descriptor);
+    auto writer = store.begin(descriptor.digest.algorithm());
+    std::vector<std::byte> buffer(256 * 1024);
+    while (const std::size_t n = source->read(buffer)) {
+      context.check();
+      writer.write(Bytes(buffer).first(n));
+      task.advance(n);
+    }
+    std::move(writer).commit_as(descriptor.digest, descriptor.size);
+    task.done(human_size(descriptor.size));
+  };
+  std::vector<int> slots(std::max<std::size_t>(context.jobs, 1));
+  in_order<int>(context, missing.size(), slots, [&](std::size_t i, int&) { copy_one(missing[i]); },
+                {[](std::size_t, int&) {}});
+  for (const auto& document : documents) copy_one(document);
+}
+
+namespace {
+
+Copied copy_to_store(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
+                     const content::Store& store, const std::string& name) {
+  copy_blobs(context, blobs, root, store);
+  spec::Descriptor named = root;
+  named.annotations.merge(naming_annotations(name, false));
+  Copied copied{.root = root, .name = name, .before = {}};
+  if (name.empty()) {
+    // A layout may hold an image without a name (image-layout.md); it must not be listed twice.
+    store.edit_index([&](spec::Index& index) {
+      const auto same = [&](const spec::Descriptor& each) { return each == named; };
+      if (std::none_of(index.manifests.begin(), index.manifests.end(), same))
+        index.manifests.push_back(named);
+    });
+  } else {
+    copied.before = store.tag(name, named);
+  }
+  return copied;
+}
+
+// A file to be written: the directory it will live in, and its name there.
+struct OutputFile {
+  fs::Dir directory;
+  std::string name;
+};
+
+Error file_exists(const std::string& path) {
+  return {Kind::exists, fmt::format("{} exists", quote(path)), "--force replaces it; or choose another name"};
+}
+
+OutputFile output_file(const std::string& path, bool force) {
+  const std::filesystem::path file(path);
+  OutputFile output{fs::Dir::open(file.has_parent_path() ? file.parent_path().string() : "."),
+                    file.filename().string()};
+  if (output.name.empty() || output.name == "." || output.name == "..")
+    throw Error(Kind::usage, fmt::format("{} names no file", quote(path)));
+  if (const auto there = output.directory.find(output.name)) {
+    if (there->type == fs::FileType::directory)
+      throw Error(Kind::exists, fmt::format("{} is a directory", quote(path)), "name a file");
+    if (!force) throw file_exists(path);
+  }
+  return output;
+}
+
+void copy_to_file(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
+                  const std::string& path, const ArchiveWords& words, bool force) {
+  const auto output = output_file(path, force);
+  auto file = fs::TempFile::in(output.directory);
+  write_archive(context, blobs, root, words, file);
+  try {
+    std::move(file).publish(output.name,
+                            force ? fs::TempFile::Existing::replace : fs::TempFile::Existing::fail);
+  } catch (const Error& e) {
+    if (e.kind() == Kind::exists) throw file_exists(path);
+    throw;
+  }
+}
+
+void check_terminal(const Copy& how, const Grounds& grounds) {
+  if (!how.check_output || ::isatty(grounds.output) == 0) return;
+  throw Error(Kind::usage, "an image archive is not for a terminal",
+              "send it into a file or a pipe: … - | podman load");
+}
+
+}  // namespace
+
+void check_destination(const Words& destination, const Copy& how, const Grounds& grounds) {
+  std::error_code error;
+  switch (destination.transport) {
+    case Transport::store:
+      break;
+    case Transport::layout:
+      // Of what exists only an empty directory can still become a layout.
+      if (std::filesystem::exists(destination.path, error) &&
+          !std::filesystem::is_empty(destination.path, error)) {
+        static_cast<void>(content::Store::create(destination.path, 0755));
+      }
+      break;
+    case Transport::oci_archive:
+    case Transport::docker_archive:
+      static_cast<void>(output_file(destination.path, how.force));
+      break;
+    case Transport::stream:
+      check_terminal(how, grounds);
+      break;
+  }
+}
+
+Copied copy(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
+            const Words& destination, const Copy& how, const Grounds& grounds) {
+  std::string name = how.name;
+  if (destination.transport == Transport::store) {
+    name = destination.reference.empty() ? name : destination.reference;
+    if (name.empty()) {
+      throw Error(Kind::usage, "the image has no name where it comes from",
+                  "say how it is to be called: stave copy SRC NAME[:TAG]");
+    }
+    return copy_to_store(context, blobs, root, *open_store(grounds), stored_name(name));
+  }
+  if (!destination.reference.empty()) name = destination.reference;
+  if (destination.transport == Transport::layout) {
+    const auto store = content::Store::create(destination.path, 0755);
+    return copy_to_store(context, blobs, root, store, name);
+  }
+  const ArchiveWords words{.name = name, .for_docker = how.for_docker};
+  if (destination.transport == Transport::stream) {
+    check_terminal(how, grounds);
+    fs::PipeSink output(grounds.output, "standard output");
+    write_archive(context, blobs, root, words, output);
+  } else {
+    copy_to_file(context, blobs, root, destination.path, words, how.force);
+  }
+  return {.root = root, .name = name, .before = {}};
+}
+
+}  // namespace stave::place
