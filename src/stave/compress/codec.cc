@@ -6,8 +6,6 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include <algorithm>
-
 #include "stave/base/error.h"
 #include "stave/base/text.h"
 #include "stave/compress/compress.h"

@@ -2,9 +2,10 @@
 // blocks that were compressed independently of each other, so any thread can
 // make any block and the bytes never depend on how many threads there were.
 //
-// gzip: one member (RFC 1952). Each block's deflate stream is made to be followed by the next one: the final bit of
-// its last deflate block is cleared and an empty stored block closes it on a byte boundary; CRC-32s are combined.
-// zstd: one independent frame for each block, with content size and checksum (RFC 8878). none: the bytes themselves.
+// gzip: one member (RFC 1952). Each block's deflate stream is made to be followed by the next one: the final
+// bit of its last deflate block is cleared and an empty stored block closes it on a byte boundary; CRC-32s
+// are combined. zstd: one independent frame for each block, with content size and checksum (RFC 8878). none:
+// the bytes themselves.
 
 #pragma once
 
@@ -22,8 +23,8 @@ enum class Format : std::uint8_t { none, gzip, zstd, xz, bzip2 };
 
 std::string_view name(Format format);
 
-// What the first bytes of a stream say it is (6 are enough to tell all of them); `none` if they match no magic. A zstd skippable frame
-// (0x184D2A5?) counts as zstd.
+// What the first bytes of a stream say it is (6 are enough to tell all of them); `none` if they match no
+// magic. A zstd skippable frame (0x184D2A5?) counts as zstd.
 Format sniff(Bytes first);
 
 // A format that can be written, and its level.
@@ -52,8 +53,8 @@ class BlockCompressor {
   BlockCompressor& operator=(BlockCompressor&&) noexcept;
   ~BlockCompressor();
 
-  // Replaces `out` (its memory is used again). The same bytes whatever was compressed before. `plain` may be empty:
-  // that gives an empty block.
+  // Replaces `out` (its memory is used again). The same bytes whatever was compressed before. `plain` may be
+  // empty: that gives an empty block.
   void compress(Bytes plain, Block& out);
 
  private:
@@ -79,10 +80,15 @@ class BlockWriter {
   std::uint64_t size_ = 0;
 };
 
-// The plain bytes of `in`, which must outlive what is given. Memory is bounded whatever the stream says (zstd windows
-// up to 128 MiB). gzip: many members, FEXTRA, FNAME, empty members anywhere are read, as RFC 1952 wants. Throws Kind::invalid when the
-// stream is damaged or ends early (saying which and at what offset of the compressed stream), Kind::unsupported for xz and bzip2, with the pipe that helps as hint.
-// Bytes after the last gzip member or zstd frame that start no other one are Kind::invalid.
+// The plain bytes of `in`, which must outlive what is given. gzip: many members, all optional header fields,
+// empty members anywhere are read, as RFC 1952 wants, and zeros after the last one, as tapes have them. zstd:
+// many frames, skippable ones too. Memory is bounded whatever the stream says: Kind::limit if a zstd window
+// is above 128 MiB.
+//
+// Throws Kind::invalid when the stream is damaged, ends early (no bytes at all are no stream) or is followed
+// by something else, with the offset in the compressed stream; Kind::unsupported for a zstd dictionary, and
+// for xz and bzip2 with the pipe that helps as hint. After a failure every read fails. Bytes come before the
+// checksum that covers them was seen: believe none until the source said 0.
 std::unique_ptr<Source> decompress(Source& in, Format format);
 
 // "libdeflate 1.14", "zlib 1.2.13", "libzstd 1.5.4": for `stave version --json`.

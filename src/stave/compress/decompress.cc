@@ -12,7 +12,6 @@
 #include <algorithm>
 
 #include "stave/base/error.h"
-#include "stave/base/text.h"
 #include "stave/compress/compress.h"
 #include "stave/compress/feed.h"
 
@@ -197,6 +196,23 @@ class ZstdSource : public Source {
   bool any_frame_ = false;
 };
 
+// A decoder until it fails for the first time. What a codec's state is worth after a failure is not ours to
+// know, so nothing asks it again and a damaged stream never comes to a good end.
+class UntilBroken : public Source {
+ public:
+  explicit UntilBroken(std::unique_ptr<Source> source) : source_(std::move(source)) {}
+  std::size_t read(MutableBytes out) override {
+    std::unique_ptr<Source> source = std::move(source_);
+    if (!source) throw Error(Kind::invalid, "a compressed stream was read on after it failed");
+    const std::size_t n = source->read(out);
+    source_ = std::move(source);
+    return n;
+  }
+
+ private:
+  std::unique_ptr<Source> source_;
+};
+
 [[noreturn]] void refuse(Format format) {
   const std::string_view tool = format == Format::xz ? "xz" : "bzip2";
   throw Error(Kind::unsupported, fmt::format("{} is not read here", name(format)),
@@ -210,9 +226,9 @@ std::unique_ptr<Source> decompress(Source& in, Format format) {
     case Format::none:
       return std::make_unique<PlainSource>(in);
     case Format::gzip:
-      return std::make_unique<GzipSource>(in);
+      return std::make_unique<UntilBroken>(std::make_unique<GzipSource>(in));
     case Format::zstd:
-      return std::make_unique<ZstdSource>(in);
+      return std::make_unique<UntilBroken>(std::make_unique<ZstdSource>(in));
     case Format::xz:
     case Format::bzip2:
       break;

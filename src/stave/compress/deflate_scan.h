@@ -19,7 +19,7 @@ struct DeflateScan {
 // Walks the deflate stream (RFC 1951) that `stream` begins with up to the end of its final block. Meant for
 // streams that a compressor of this process made: distances are not checked. It never reads outside of
 // `stream`, though, and throws Kind::internal if the codes make no sense or the stream has no end. Costs
-// about 5 % of what compressing takes.
+// 4 to 8 % of what libdeflate's level 6 takes for the same bytes.
 DeflateScan scan_deflate(Bytes stream);
 
 }  // namespace stave::compress

@@ -184,8 +184,12 @@ std::size_t VerifyingSource::read(MutableBytes out) {
     return n;
   }
 
+  // Giving the source away makes a failure final: asked again, we must not take the next end for the right
+  // one.
+  const std::unique_ptr<Source> source = std::move(source_);
+  if (!source) throw Error(Kind::mismatch, fmt::format("{} was read on after it failed", want_.str()));
   std::byte beyond;
-  if (source_->read(MutableBytes(&beyond, 1)) != 0) {
+  if (source->read(MutableBytes(&beyond, 1)) != 0) {
     throw Error(Kind::mismatch, fmt::format("{} goes on after its {} bytes", want_.str(), size_));
   }
   const Digest got = std::move(hasher_).finish();

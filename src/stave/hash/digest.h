@@ -20,10 +20,12 @@ enum class Algorithm : std::uint8_t { sha256, sha512 };
 
 std::string_view name(Algorithm algorithm);
 
-// A validated `algorithm:hex` of a registered algorithm (sha256, sha512). A value: cheap to copy, ordered as its text.
+// A validated `algorithm:hex` of a registered algorithm (sha256, sha512). A value: cheap to copy, ordered as
+// its text.
 class Digest {
  public:
-  // Throws Kind::invalid (bad grammar, wrong length, upper-case hex) or Kind::unsupported (an algorithm not registered).
+  // Throws Kind::invalid (bad grammar, wrong length, upper-case hex) or Kind::unsupported (an algorithm not
+  // registered).
   static Digest parse(std::string_view text);
   static std::optional<Digest> find(std::string_view text);  // nullopt where parse throws
 
@@ -79,8 +81,9 @@ class HashingSink : public Sink {
   std::uint64_t size_ = 0;
 };
 
-// Passes on the bytes of another Source and, at its end, throws Kind::mismatch unless they were exactly `size` bytes
-// of `digest`. It never gives more than `size` bytes. Until it answered 0 nothing it gave is to be believed.
+// Passes on the bytes of another Source and, at its end, throws Kind::mismatch unless they were exactly
+// `size` bytes of `digest`. It never gives more than `size` bytes. Until it answered 0 nothing it gave is to
+// be believed.
 class VerifyingSource : public Source {
  public:
   VerifyingSource(std::unique_ptr<Source> source, const Digest& digest, std::uint64_t size);
