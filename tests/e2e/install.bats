@@ -33,10 +33,11 @@ examples() { find "$PROJECT/examples" -name '*.cc' | sort; }
 }
 
 @test "every installed header compiles by itself" {
-  local header
-  for header in $(cd "$prefix/include" && find stave -name '*.h'); do
-    g++ -std=c++20 -fsyntax-only -Wall -Wextra -Werror -I"$prefix/include" -x c++ - <<<"#include \"$header\""
-  done
+  local includes
+  includes=$(cd "$prefix/include" && find stave -name '*.h')
+  [ -n "$includes" ]
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  xargs -P "$(nproc)" -I{} sh -c 'echo "#include \"{}\"" | g++ -std=c++20 -fsyntax-only -Wall -Wextra -Werror -I"$prefix/include" -x c++ -' <<<"$includes"
 }
 
 @test "the examples build with find_package(stave)" {
@@ -61,4 +62,18 @@ examples() { find "$PROJECT/examples" -name '*.cc' | sort; }
     # shellcheck disable=SC2046  # words are what pkg-config gives
     g++ -std=c++20 -o "$(basename "$source" .cc)" "$source" $(pkg-config --cflags --libs stave)
   done
+}
+
+@test "the example builds an image that is the command's, to the byte" {
+  require_client pkg-config
+  export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+  # shellcheck disable=SC2046  # words are what pkg-config gives
+  g++ -std=c++20 -o hello_image "$PROJECT/examples/hello_image.cc" $(pkg-config --cflags --libs stave)
+  hello_binary hello amd64
+  run -0 --separate-stderr ./hello_image hello layout hello.tar
+  local digest=$output
+  run -0 --separate-stderr stave pack -q -t hello:scratch --platform linux/amd64 --add hello --entrypoint '["/hello"]'
+  [ "$output" = "$digest" ]
+  run -0 --separate-stderr stave copy hello:scratch oci-archive:by-command.tar
+  cmp hello.tar by-command.tar
 }

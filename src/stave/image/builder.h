@@ -26,9 +26,9 @@ namespace stave::image {
 class Builder {
  public:
   struct Options {
-    compress::Codec codec;
-    std::string created;            // of the history entries, RFC 3339; empty: left out
-    layer::Timestamp parent_mtime;  // of directories that are made because something is put below them
+    compress::Codec codec = {};
+    std::string created = {};            // of the history entries, RFC 3339; empty: left out
+    layer::Timestamp parent_mtime = {};  // of directories that are made because something is put below them
   };
 
   // `blobs` has the base's layers; it and `store` outlive the builder.
