@@ -35,7 +35,8 @@ skip_because() { skip "$*"; }
 require_client() {
   local name
   for name in "$@"; do
-    type -aP "$name" | grep -qvxF "$STAVE_CLIENTS/bin/$name" || {
+    # A name that bash has hashed would be answered with that one path.
+    (hash -r && type -aP "$name") | grep -qvxF "$STAVE_CLIENTS/bin/$name" || {
       echo "$name is not installed; tools/setup test installs it" >&2
       return 1
     }
