@@ -35,6 +35,10 @@ std::set<Digest> find_kept(const Store& store, const std::vector<spec::Descripto
   return kept;
 }
 
+std::string blob_path(const Digest& digest) {
+  return fmt::format("blobs/{}/{}", name(digest.algorithm()), digest.hex());
+}
+
 // The files of a layout that may go.
 class Sweep {
  public:
@@ -55,7 +59,7 @@ class Sweep {
     }
     std::vector<File> files = std::move(left_behind_);
     for (const auto& blob : unreachable_) {
-      if (!is_target(blob)) files.push_back({path_of(blob.digest), blob.stat.size});
+      if (!is_target(blob)) files.push_back({blob_path(blob.digest), blob.stat.size});
     }
     return files;
   }
@@ -66,10 +70,6 @@ class Sweep {
     fs::Stat stat;
   };
   using Inode = std::pair<std::uint64_t, std::uint64_t>;  // with its device
-
-  static std::string path_of(const Digest& digest) {
-    return fmt::format("blobs/{}/{}", name(digest.algorithm()), digest.hex());
-  }
 
   void look_into(const std::string& directory, std::optional<Algorithm> algorithm) {
     for (const auto& file_name : root_.list(directory)) {
@@ -138,6 +138,25 @@ Store::Garbage Store::collect_garbage(const Context& context, const std::vector<
   for (const auto& file : Sweep(context, *this, root_, kept).find()) {
     context.check();
     if (!dry_run) root_.remove_file(file.path);
+    ++garbage.blobs;
+    garbage.bytes += file.size;
+  }
+  return garbage;
+}
+
+Store::Garbage Store::take_back(const Context& context, const std::string& path,
+                                const std::vector<Digest>& made) {
+  Garbage garbage;
+  if (made.empty()) return garbage;
+  Store store(fs::Dir::open(path), Access::exclusive);
+  store.lock_ = fs::Lock::try_take(store.root_.handle(), fs::Lock::Mode::exclusive);
+  if (!store.lock_) return garbage;
+  std::set<std::string> paths;
+  for (const auto& digest : made) paths.insert(blob_path(digest));
+  const auto kept = find_kept(store, {});
+  for (const auto& file : Sweep(context, store, store.root_, kept).find()) {
+    if (!paths.contains(file.path)) continue;
+    store.root_.remove_file(file.path);
     ++garbage.blobs;
     garbage.bytes += file.size;
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "stave/base/error.h"
@@ -97,8 +98,27 @@ bool is_named(const spec::Descriptor& descriptor, std::string_view reference) {
 
 }  // namespace
 
-BlobWriter::BlobWriter(fs::Dir directory, Algorithm algorithm)
-    : directory_(std::move(directory)), file_(fs::TempFile::in(directory_)), hasher_(algorithm) {}
+class Made {
+ public:
+  void add(const Digest& digest) {
+    const std::lock_guard lock(mutex_);
+    digests_.push_back(digest);
+  }
+  std::vector<Digest> all() const {
+    const std::lock_guard lock(mutex_);
+    return digests_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Digest> digests_;
+};
+
+BlobWriter::BlobWriter(fs::Dir directory, Algorithm algorithm, std::shared_ptr<Made> made)
+    : directory_(std::move(directory)),
+      file_(fs::TempFile::in(directory_)),
+      hasher_(algorithm),
+      made_(std::move(made)) {}
 
 void BlobWriter::write(Bytes bytes) {
   hasher_.update(bytes);
@@ -126,6 +146,7 @@ Blob BlobWriter::publish(const Digest& digest) && {
   const bool damaged = there && (there->type != fs::FileType::regular || there->size != blob.size);
   std::move(file_).publish(digest.hex(),
                            damaged ? fs::TempFile::Existing::replace : fs::TempFile::Existing::keep);
+  if (!there) made_->add(digest);
   return blob;
 }
 
@@ -158,6 +179,11 @@ Store Store::create(const std::string& path, std::uint32_t mode, Access access) 
   return open(path, access);
 }
 
+Store::Store(fs::Dir root, Access access)
+    : root_(std::move(root)), access_(access), made_(std::make_shared<Made>()) {}
+
+std::vector<Digest> Store::made() const { return made_->all(); }
+
 std::string Store::describe() const { return "the layout " + quote(path()); }
 
 std::shared_ptr<const fs::Fd> Store::open_blob(const Digest& digest) const {
@@ -186,7 +212,7 @@ std::optional<std::uint64_t> Store::find_size(const Digest& digest) const {
 fs::Dir Store::blobs_directory() const { return root_.make_dir("blobs", root_.get("").mode & 0777); }
 
 BlobWriter Store::begin(Algorithm algorithm) const {
-  return {blobs_directory().make_dir(name(algorithm), root_.get("").mode & 0777), algorithm};
+  return {blobs_directory().make_dir(name(algorithm), root_.get("").mode & 0777), algorithm, made_};
 }
 
 Blob Store::put(std::string_view text) const {

@@ -25,6 +25,8 @@ struct Blob {
   std::uint64_t size;
 };
 
+class Made;  // the blobs that one Store object brought into its layout
+
 // A blob being written. It has no name and nobody sees it until `commit`; dropped before, nothing is left
 // behind.
 class BlobWriter : public Sink {
@@ -40,12 +42,13 @@ class BlobWriter : public Sink {
 
  private:
   friend class Store;
-  BlobWriter(fs::Dir directory, Algorithm algorithm);
+  BlobWriter(fs::Dir directory, Algorithm algorithm, std::shared_ptr<Made> made);
   Blob publish(const Digest& digest) &&;
 
   fs::Dir directory_;  // blobs/<algorithm>
   fs::TempFile file_;
   Hasher hasher_;
+  std::shared_ptr<Made> made_;
 };
 
 // One layout directory. Every Store object holds the layout's lock (flock on the directory itself, so no lock
@@ -99,13 +102,21 @@ class Store : public BlobSource {
   Garbage collect_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
                           bool dry_run) const;
 
+  // The blobs that were published through this object and were not there before.
+  std::vector<Digest> made() const;
+  // Takes back what failed work published: removes those of `made` that no reference reaches. Never waits:
+  // does nothing if anybody else (an open Store of this process, too) uses the layout, who may count on them
+  // by now; `collect_garbage` finds them later. Throws what that throws.
+  static Garbage take_back(const Context& context, const std::string& path, const std::vector<Digest>& made);
+
  private:
-  Store(fs::Dir root, Access access) : root_(std::move(root)), access_(access) {}
+  Store(fs::Dir root, Access access);
   fs::Dir blobs_directory() const;
 
   fs::Dir root_;
   std::optional<fs::Lock> lock_;
   Access access_;
+  std::shared_ptr<Made> made_;
 };
 
 // The blobs that are in `first`, else those in `second`. Both must outlive it.
