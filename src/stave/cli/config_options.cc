@@ -96,10 +96,14 @@ void set_member(std::string_view option, std::string_view text, std::map<std::st
   }
 }
 
-std::optional<std::vector<std::string>> command_of(const std::string& text) {
-  auto words = parse_command(text);
-  if (words.empty()) return std::nullopt;
-  return words;
+std::optional<std::vector<std::string>> command_of(std::string_view option, const std::string& text) {
+  try {
+    auto words = parse_command(text);
+    if (words.empty()) return std::nullopt;
+    return words;
+  } catch (const Error& e) {
+    throw e.within(option);
+  }
 }
 
 std::string signal_of(const std::string& text) {
@@ -185,8 +189,8 @@ void apply_config_options(const Arguments& arguments, const std::string& created
   if (arguments.has("--entrypoint") && !arguments.has("--cmd")) config.cmd.reset();
   if (!created.empty()) config.created = created;
   for (const auto& [option, value] : arguments.in_order()) {
-    if (option == "--entrypoint") config.entrypoint = command_of(value);
-    if (option == "--cmd") config.cmd = command_of(value);
+    if (option == "--entrypoint") config.entrypoint = command_of(option, value);
+    if (option == "--cmd") config.cmd = command_of(option, value);
     if (option == "--env") set_env(value, config.env);
     if (option == "--workdir") set_workdir(value, config.working_dir);
     if (option == "--user") config.user = value;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -105,19 +106,26 @@ void set_mtime(const std::string& value, Manner& manner) {
   if (!manner.keep_mtime) manner.mtime = parse_time(value, "--mtime");
 }
 
+compress::Codec codec_of(const Arguments& arguments) {
+  try {
+    return compress::Codec::parse(arguments.get("--compression").value_or("gzip"));
+  } catch (const Error& e) {
+    throw e.within("--compression");
+  }
+}
+
 // One run of pack for one platform.
 class Packing {
  public:
   Packing(const Invocation& invocation, const place::Grounds& grounds, const content::Store& store,
-          const spec::Platform& platform, bool only)
+          const spec::Platform& platform)
       : invocation_(invocation),
         arguments_(invocation.arguments),
         grounds_(grounds),
         store_(store),
         platform_(platform),
-        only_(only),
         epoch_(source_date_epoch(invocation.surroundings)),
-        codec_(compress::Codec::parse(arguments_.get("--compression").value_or("gzip"))) {}
+        codec_(codec_of(arguments_)) {}
 
   spec::Descriptor run() {
     auto base = image::scratch(platform_);
@@ -126,12 +134,16 @@ class Packing {
     image::Builder builder(invocation_.context, store_,
                            base_blobs ? *base_blobs : static_cast<const content::BlobSource&>(store_),
                            std::move(base),
-                           {.codec = codec_, .created = created(), .parent_mtime = {epoch_.value_or(0), 0}});
+                           {.codec = codec_,
+                            .created = created(),
+                            .parent_mtime = {epoch_.value_or(0), 0},
+                            .warn_of_owners = ::geteuid() != 0});
     Manner manner;
     for (const auto& [option, value] : arguments_.in_order()) step(builder, manner, option, value);
     auto image = std::move(builder).finish();
     auto config = image.config;
     auto annotations = image.manifest.annotations;
+    config.created.clear();  // the base's time is not this image's
     apply_config_options(arguments_, epoch_ ? rfc3339(*epoch_) : "", config, annotations);
     image = image::with_config(std::move(image), std::move(config));
     image.manifest.annotations = std::move(annotations);
@@ -141,7 +153,6 @@ class Packing {
  private:
   image::Image open_base(const std::string& reference, std::shared_ptr<const content::BlobSource>& blobs) {
     const auto words = place::Words::parse(reference);
-    if (words.transport == place::Transport::stream && !only_) refuse_stream("--base");
     const auto located = place::open(invocation_.context, words, grounds_);
     blobs = located.blobs;
     const auto descriptor = image::select(*blobs, located.root, platform_);
@@ -179,7 +190,6 @@ class Packing {
 
   void add_layer(image::Builder& builder, const Manner& manner, const std::string& value) {
     if (value == "-") {
-      if (!only_) refuse_stream("--layer");
       fs::PipeSource input(grounds_.input, "standard input");
       return builder.add_tar_layer(input, import_of("standard input", 0));
     }
@@ -210,28 +220,25 @@ class Packing {
     return how;
   }
 
-  [[noreturn]] static void refuse_stream(std::string_view option) {
-    throw Error(
-        Kind::usage,
-        fmt::format("{} -: standard input can be read once only, and there are several platforms", option),
-        "write it into a file first");
-  }
-
   const Invocation& invocation_;
   const Arguments& arguments_;
   const place::Grounds& grounds_;
   const content::Store& store_;
   const spec::Platform& platform_;
-  bool only_;  // the only platform
   std::optional<std::int64_t> epoch_;
   compress::Codec codec_;
 };
 
+// Standard input gives what it has once.
 void check_streams(const Arguments& arguments) {
   int streams = arguments.get("--base") == "-" ? 1 : 0;
   for (const auto& layer : arguments.all("--layer")) streams += layer == "-" ? 1 : 0;
   if (streams > 1)
     throw Error(Kind::usage, "standard input (-) is named more than once, and can be read once only");
+  if (streams == 1 && platforms_of(arguments).size() > 1) {
+    throw Error(Kind::usage, "standard input (-) can be read once only, and there are several platforms",
+                "write it into a file first");
+  }
 }
 
 // Whatever can be refused is refused before the first byte is read.
@@ -242,6 +249,7 @@ void check_early(const Invocation& invocation, const std::vector<std::string>& t
                 "name it with -t NAME, or write it somewhere with -o DEST");
   }
   check_streams(arguments);
+  static_cast<void>(codec_of(arguments));
   Manner manner;
   for (const auto& [option, value] : arguments.in_order()) {
     if (option == "--owner") parse_owner(value);
@@ -276,46 +284,72 @@ std::string summary_json(const spec::Descriptor& root, const std::vector<std::st
   return json::print_pretty(json::parse(std::move(object).finish(), "the summary")) + "\n";
 }
 
-int run_pack(const Invocation& invocation) {
-  const auto& arguments = invocation.arguments;
+// What the command line asks for beside the steps.
+struct Order {
   std::vector<std::string> tags;
-  for (const auto& tag : arguments.all("--tag")) tags.push_back(place::stored_name(tag));
   std::optional<place::Words> output;
-  if (const auto given = arguments.get("--output")) output = place::Words::parse(*given);
-  check_early(invocation, tags);
-  const auto grounds = grounds_of(invocation);
-  if (output)
-    place::check_destination(
-        *output, {.name = tags.empty() ? "" : tags.front(), .force = arguments.has("--force")}, grounds);
+  place::Copy copy;
+};
 
+void pack_into(const Invocation& invocation, const Order& order, const place::Grounds& grounds,
+               const content::Store& store) {
+  const auto& arguments = invocation.arguments;
   auto platforms = platforms_of(arguments);
   if (platforms.empty()) platforms.push_back(this_platform());
-  const auto store = place::open_store(grounds);
   std::vector<spec::Descriptor> images;
   for (const auto& platform : platforms) {
     try {
-      images.push_back(Packing(invocation, grounds, *store, platform, platforms.size() == 1).run());
+      images.push_back(Packing(invocation, grounds, store, platform).run());
     } catch (const Error& e) {
       throw platforms.size() == 1 || e.kind() == Kind::cancelled ? e : e.within(platform.str());
     }
   }
-  const auto root = images.size() == 1 ? images.front() : image::put_index(*store, images, {});
+  const auto root = images.size() == 1 ? images.front() : image::put_index(store, images, {});
 
-  for (const auto& tag : tags) {
+  for (const auto& tag : order.tags) {
     auto named = root;
     named.annotations = place::naming_annotations(tag, false);
-    tell_moved(invocation, tag, store->tag(tag, named), root.digest);
+    tell_moved(invocation, tag, store.tag(tag, named), root.digest);
   }
-  if (output) {
-    place::copy(invocation.context, *store, root, *output,
-                {.name = tags.empty() ? "" : tags.front(), .force = arguments.has("--force")}, grounds);
-  }
+  if (order.output) place::copy(invocation.context, store, root, *order.output, order.copy, grounds);
   // The archive has standard output when it goes there.
-  if (output && output->transport == place::Transport::stream) {
+  if (order.output && order.output->transport == place::Transport::stream) {
     if (!invocation.quiet) invocation.surroundings.err(root.digest.str() + "\n");
   } else {
-    invocation.print(invocation.json ? summary_json(root, tags, images) : root.digest.str() + "\n");
+    invocation.print(invocation.json ? summary_json(root, order.tags, images) : root.digest.str() + "\n");
   }
+}
+
+// Blobs that no name leads to are of no use to anybody: after a failure, or when the image was only wanted
+// elsewhere, they go at once instead of waiting for gc.
+void take_back(const place::Grounds& grounds, std::shared_ptr<const content::Store>& store) {
+  const auto made = store->made();
+  store.reset();
+  try {
+    content::Store::take_back({}, grounds.store, made);
+  } catch (const Error&) {
+    // Whatever keeps them there, gc says it; what became of the work is the news here.
+  }
+}
+
+int run_pack(const Invocation& invocation) {
+  const auto& arguments = invocation.arguments;
+  Order order;
+  for (const auto& tag : arguments.all("--tag")) order.tags.push_back(place::stored_name(tag));
+  if (const auto given = arguments.get("--output")) order.output = place::Words::parse(*given);
+  order.copy = {.name = order.tags.empty() ? "" : order.tags.front(), .force = arguments.has("--force")};
+  check_early(invocation, order.tags);
+  const auto grounds = grounds_of(invocation);
+  if (order.output) place::check_destination(*order.output, order.copy, grounds);
+
+  auto store = place::open_store(grounds);
+  try {
+    pack_into(invocation, order, grounds, *store);
+  } catch (...) {
+    take_back(grounds, store);
+    throw;
+  }
+  if (order.tags.empty()) take_back(grounds, store);
   return 0;
 }
 

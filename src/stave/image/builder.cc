@@ -29,6 +29,20 @@ void Builder::append(const layer::Layer& layer, std::string created_by) {
   image_ = image::append(std::move(image_), layer, std::move(history));
 }
 
+// Files that somebody unpacked or made without being root keep that owner in the layer, which is rarely
+// meant.
+void Builder::check_owners(const std::string& directory, const layer::Adopt& adopt,
+                           const layer::Changeset& changes) const {
+  if (!options_.warn_of_owners || adopt.owner) return;
+  for (const auto& change : changes) {
+    const auto& meta = change.entry.meta;
+    if (change.removal || (meta.uid == 0 && meta.gid == 0)) continue;
+    return context_.progress->warn(
+        fmt::format("{} belongs to {}:{} and will in the image, too; --owner 0:0 makes it root's",
+                    quote(directory + "/" + change.entry.path), meta.uid, meta.gid));
+  }
+}
+
 void Builder::add_directory_layer(const std::string& directory, const layer::Adopt& adopt) {
   new_layer();
   const std::string history = "stave pack --layer";
@@ -37,8 +51,9 @@ void Builder::add_directory_layer(const std::string& directory, const layer::Ado
     // plan needs.
     tree_.reset();
     const auto root = std::make_shared<const fs::Dir>(fs::Dir::open(directory));
-    return append(layer::pack(context_, layer::read_directory(context_, root, adopt), options_.codec, store_),
-                  history);
+    const auto changes = layer::read_directory(context_, root, adopt);
+    check_owners(directory, adopt, changes);
+    return append(layer::pack(context_, changes, options_.codec, store_), history);
   }
   layer::place(context_, tree(),
                {.source = directory,
@@ -46,7 +61,9 @@ void Builder::add_directory_layer(const std::string& directory, const layer::Ado
                 .adopt = adopt,
                 .parent_mtime = options_.parent_mtime,
                 .replace_metadata = true});
-  append(layer::pack(context_, tree().take_changes(), options_.codec, store_), history);
+  const auto changes = tree().take_changes();
+  check_owners(directory, adopt, changes);
+  append(layer::pack(context_, changes, options_.codec, store_), history);
 }
 
 void Builder::add_tar_layer(Source& input, const layer::Import& how) {

@@ -29,6 +29,7 @@ class Builder {
     compress::Codec codec = {};
     std::string created = {};            // of the history entries, RFC 3339; empty: left out
     layer::Timestamp parent_mtime = {};  // of directories that are made because something is put below them
+    bool warn_of_owners = false;         // of directory layers whose files are not root's
   };
 
   // `blobs` has the base's layers; it and `store` outlive the builder.
@@ -49,6 +50,8 @@ class Builder {
 
  private:
   layer::Tree& tree();
+  void check_owners(const std::string& directory, const layer::Adopt& adopt,
+                    const layer::Changeset& changes) const;
   void append(const layer::Layer& layer, std::string created_by);
 
   const Context& context_;
