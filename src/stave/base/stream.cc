@@ -12,6 +12,18 @@
 
 namespace stave {
 
+std::uint64_t Source::skip(std::uint64_t count) {
+  std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(count, 64 * 1024)));
+  std::uint64_t done = 0;
+  while (done < count) {
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), count - done));
+    const std::size_t n = read(MutableBytes(buffer).first(want));
+    if (n == 0) break;
+    done += n;
+  }
+  return done;
+}
+
 std::size_t read_full(Source& source, MutableBytes out) {
   std::size_t done = 0;
   while (done < out.size()) {

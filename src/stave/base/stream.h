@@ -27,6 +27,10 @@ class Source {
   // Fills a part of `out` (at least one byte unless `out` is empty) and says how much; 0 is the end.
   // Throws Error when the bytes cannot be had or turn out to be wrong.
   virtual std::size_t read(MutableBytes out) = 0;
+
+  // Passes over `count` bytes, unread where that is possible (a file), and says how many; fewer only at the
+  // end.
+  virtual std::uint64_t skip(std::uint64_t count);
 };
 
 // Something bytes can be pushed into. What they become is known only when its owner finishes it.

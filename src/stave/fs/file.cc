@@ -66,6 +66,13 @@ std::size_t FileSource::read(MutableBytes out) {
   return got;
 }
 
+std::uint64_t FileSource::skip(std::uint64_t count) {
+  count = std::min(count, rest_);
+  offset_ += count;
+  rest_ -= count;
+  return count;
+}
+
 std::size_t PipeSource::read(MutableBytes out) {
   for (;;) {
     const ssize_t got = retry([&] { return ::read(fd_, out.data(), out.size()); });

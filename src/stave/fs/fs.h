@@ -178,6 +178,7 @@ class FileSource : public Source {
  public:
   FileSource(std::shared_ptr<const Fd> fd, std::uint64_t offset, std::uint64_t size, std::string name);
   std::size_t read(MutableBytes out) override;
+  std::uint64_t skip(std::uint64_t count) override;
 
  private:
   std::shared_ptr<const Fd> fd_;

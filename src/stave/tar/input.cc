@@ -67,6 +67,13 @@ void Input::get(MutableBytes out) {
 
 void Input::skip(std::uint64_t count) {
   while (count != 0) {
+    // What is larger than the buffer need not pass through it; what is smaller comes with the next header.
+    if (begin_ == end_ && count >= buffer_size) {
+      const std::uint64_t skipped = source_.skip(count);
+      offset_ += skipped;
+      if (skipped != count) fail_truncated(offset_);
+      return;
+    }
     if (begin_ == end_ && !refill()) fail_truncated(offset_);
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(count, end_ - begin_));
     consume(n);
