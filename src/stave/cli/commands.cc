@@ -33,13 +33,13 @@ Command version_verb() {
 }
 
 Command program() {
-  return with_builtins(
-      {.name = "stave",
-       .summary = "build, take apart and share OCI container images",
-       .description = "Builds container images layer by layer, from files, with no daemon and no root, to "
-                      "the same bytes every time.",
-       .subcommands = {pack_verb(), config_verb(), index_verb(), copy_verb(), inspect_verb(), images_verb(),
-                       tag_verb(), rm_verb(), gc_verb(), version_verb(), complete_verb()}});
+  return {.name = "stave",
+          .summary = "build, take apart and share OCI container images",
+          .description =
+              "Builds container images layer by layer, from files, with no daemon and no root, to "
+              "the same bytes every time.",
+          .subcommands = {pack_verb(), config_verb(), index_verb(), copy_verb(), inspect_verb(),
+                          images_verb(), tag_verb(), rm_verb(), gc_verb(), version_verb(), complete_verb()}};
 }
 
 }  // namespace stave::cli

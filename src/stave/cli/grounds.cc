@@ -4,6 +4,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -20,6 +21,9 @@ namespace stave::cli {
 place::Grounds grounds_of(const Invocation& invocation) {
   const auto& surroundings = invocation.surroundings;
   place::Grounds grounds;
+  const auto umask = ::umask(0);  // there is no other way to ask
+  ::umask(umask);
+  grounds.output_mode = 0666 & ~umask;
   grounds.spool = surroundings.env("TMPDIR").value_or("/tmp");
   const auto data_home = surroundings.env("XDG_DATA_HOME");
   if (const auto given = invocation.arguments.get("--store")) {
@@ -32,8 +36,7 @@ place::Grounds grounds_of(const Invocation& invocation) {
   } else if (const auto home = surroundings.env("HOME")) {
     grounds.store = *home + "/.local/share/stave";
   } else {
-    throw Error(Kind::usage, "there is no place for the store: neither XDG_DATA_HOME nor HOME is set",
-                "say where with --store DIR or STAVE_STORE");
+    return grounds;  // only who needs the store misses it
   }
   if (grounds.store.empty()) throw Error(Kind::usage, "--store: the path is empty");
   return grounds;

@@ -23,7 +23,7 @@ class Editor {
         store_(store),
         platforms_(platforms_of(invocation.arguments)) {
     const auto epoch = source_date_epoch(invocation.surroundings);
-    if (epoch && !arguments_.has("--created")) created_ = rfc3339(*epoch);
+    if (epoch && edits_config(arguments_) && !arguments_.has("--created")) created_ = rfc3339(*epoch);
   }
 
   // The edited manifest, or an index of the same shape over edited manifests. With --platform only those are
@@ -38,6 +38,8 @@ class Editor {
     auto config = image.config;
     auto annotations = image.manifest.annotations;
     apply_config_options(arguments_, created_, config, annotations);
+    // What no edit touches is not printed anew either: its bytes are somebody's digest.
+    if (config == image.config && annotations == image.manifest.annotations) return descriptor;
     image = image::with_config(std::move(image), std::move(config));
     image.manifest.annotations = std::move(annotations);
     auto edited = image::put(store_, image);

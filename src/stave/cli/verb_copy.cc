@@ -13,14 +13,39 @@
 namespace stave::cli {
 namespace {
 
-// docker-archive holds one image; of several platforms, this machine's.
-spec::Descriptor root_for(const place::Located& located, const std::vector<spec::Platform>& platforms,
-                          const place::Words& destination, const content::Store& made) {
+// The blobs of two places, which it keeps open.
+class Both final : public content::BlobSource {
+ public:
+  Both(std::shared_ptr<const content::BlobSource> first, std::shared_ptr<const content::BlobSource> second)
+      : first_(std::move(first)), second_(std::move(second)), stacked_(*first_, *second_) {}
+  std::unique_ptr<Source> find(const Digest& digest) const override { return stacked_.find(digest); }
+  std::optional<std::uint64_t> find_size(const Digest& digest) const override {
+    return stacked_.find_size(digest);
+  }
+  std::string describe() const override { return stacked_.describe(); }
+
+ private:
+  std::shared_ptr<const content::BlobSource> first_;
+  std::shared_ptr<const content::BlobSource> second_;
+  content::Stacked stacked_;
+};
+
+// The image as it is to be copied. docker-archive holds one image; of several platforms, this machine's.
+place::Located reduced(place::Located located, std::vector<spec::Platform> platforms,
+                       const place::Words& destination, const place::Grounds& grounds) {
   if (platforms.empty() && destination.transport == place::Transport::docker_archive &&
       spec::media::is_index(located.root.media_type)) {
-    return image::select(*located.blobs, located.root, this_platform());
+    platforms.push_back(this_platform());
   }
-  return place::restrict_to(located, platforms, made);
+  if (platforms.size() < 2) {
+    if (!platforms.empty()) located.root = image::select(*located.blobs, located.root, platforms.front());
+    return located;
+  }
+  // A new index over some of its platforms is made in the store: it is part of no place yet.
+  auto made = place::open_store(grounds);
+  located.root = place::restrict_to(located, platforms, *made);
+  located.blobs = std::make_shared<Both>(std::move(located.blobs), std::move(made));
+  return located;
 }
 
 int run_copy(const Invocation& invocation) {
@@ -33,13 +58,11 @@ int run_copy(const Invocation& invocation) {
       .name = {}, .force = arguments.has("--force"), .for_docker = arguments.get("--for") == "docker"};
   place::check_destination(destination, how, grounds);
 
-  const auto located = place::open(invocation.context, source, grounds);
+  const auto located = reduced(place::open(invocation.context, source, grounds), platforms_of(arguments),
+                               destination, grounds);
   how.name = located.name;
-  // A new index over some of its platforms is made in the store: it is part of no place yet.
-  const auto store = place::open_store(grounds);
-  const auto root = root_for(located, platforms_of(arguments), destination, *store);
-  const content::Stacked blobs(*located.blobs, *store);
-  const auto copied = place::copy(invocation.context, blobs, root, destination, how, grounds);
+  const auto copied =
+      place::copy(invocation.context, *located.blobs, located.root, destination, how, grounds);
   tell_moved(invocation, copied.name, copied.before, copied.root.digest);
 
   if (destination.transport == place::Transport::stream) return 0;

@@ -7,6 +7,7 @@
 #include "stave/cli/grounds.h"
 #include "stave/cli/table.h"
 #include "stave/cli/verbs.h"
+#include "stave/cli/width.h"
 #include "stave/image/image.h"
 #include "stave/inspect/describe.h"
 #include "stave/json/json.h"
@@ -20,19 +21,24 @@ class PageText {
   explicit PageText(const Invocation& invocation) : invocation_(invocation) {}
 
   void field(std::string_view name, const std::string& value) {
-    if (!value.empty()) text_ += fmt::format("{}{:<12}{}{}\n", indent_, name, " ", printable(value));
+    if (!value.empty()) fields(name, {value});
   }
 
   void fields(std::string_view name, const std::vector<std::string>& values) {
-    for (std::size_t i = 0; i < values.size(); ++i)
-      text_ += fmt::format("{}{:<12} {}\n", indent_, i == 0 ? name : "", printable(values[i]));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      bool first = i == 0;
+      for (const auto& line : folded(one_line(values[i]), indent_.size() + name_width + 1)) {
+        text_ += indent_ + (first ? pad(name, name_width) : std::string(name_width, ' ')) + " " + line + "\n";
+        first = false;
+      }
+    }
   }
 
   void part(const inspect::Part& part, bool of_many) {
     const auto& config = part.image.config;
     indent_ = of_many ? "  " : "";
     if (of_many) {
-      text_ += "\n" + part.descriptor.platform->str() + "\n";
+      text_ += "\n" + one_line(part.descriptor.platform->str()) + "\n";
       field("Digest", part.descriptor.digest.str());
     } else {
       field("Platform", part.descriptor.platform->str());
@@ -63,8 +69,8 @@ class PageText {
                  human_size(layer.descriptor.size), kind(layer.descriptor.media_type), layer.created_by});
     }
     text_ += "\n";
-    for (const auto& line : split(table.render(invocation_.color()), '\n')) {
-      if (!line.empty()) text_ += indent_ + line + "\n";
+    for (const auto& line : split(table.render(false), '\n')) {
+      if (!line.empty()) text_ += cut(indent_ + line) + "\n";
     }
   }
 
@@ -83,6 +89,23 @@ class PageText {
     return out;
   }
 
+  // On a terminal what is longer than a line goes on below itself; for a pipe it stays whole.
+  std::vector<std::string> folded(const std::string& text, std::size_t left) const {
+    const auto& surroundings = invocation_.surroundings;
+    constexpr std::size_t least =
+        20;  // narrower columns are harder to read than lines that the terminal breaks
+    if (!surroundings.stdout_is_terminal || surroundings.columns < left + least) return {text};
+    return wrap(text, surroundings.columns - left);
+  }
+
+  // A row of a table ends where the terminal does: its last column is the longest, and the least needed.
+  std::string cut(const std::string& line) const {
+    const auto& surroundings = invocation_.surroundings;
+    return surroundings.stdout_is_terminal ? fit(line, surroundings.columns, surroundings.utf8) : line;
+  }
+
+  static constexpr std::size_t name_width = 12;
+
   static std::string kind(const std::string& media_type) {
     if (media_type.ends_with("gzip")) return "gzip";
     if (media_type.ends_with("zstd")) return "zstd";
@@ -98,16 +121,20 @@ std::string page_text(const Invocation& invocation, const inspect::Page& page, c
   PageText out(invocation);
   out.field("Name", name);
   out.field("Digest", page.root.digest.str());
-  out.field("Type", page.is_index ? fmt::format("index of {}", plural(page.parts.size(), "image")) : "image");
+  out.field("Type", page.is_index        ? fmt::format("index of {}", plural(page.parts.size(), "image"))
+                    : page.parts.empty() ? "artifact, not an image that runs"
+                                         : "image");
   if (page.is_index) {
     out.field("Size", human_size(page.size));
     out.fields("Annotation", PageText::pairs(page.annotations));
   }
   for (const auto& part : page.parts) out.part(part, page.is_index);
   std::vector<std::string> others;
-  for (const auto& other : page.others)
+  for (const auto& other : page.others) {
+    if (other.digest == page.root.digest) continue;
     others.push_back(other.digest.str() +
                      (other.platform ? " (" + other.platform->str() + ", not here)" : ""));
+  }
   if (!others.empty()) out.fields("Also listed", others);
   return out.text();
 }

@@ -57,6 +57,7 @@ class Archive : public content::BlobSource {
   std::unique_ptr<Source> open_member(const Member& member) const;
   std::string read_member(std::string_view path, std::uint64_t limit) const;
   bool is_layout() const;
+  bool lists_nothing() const;
   void offer_layout();
   void offer_docker(const Context& context);
   spec::Descriptor docker_image(const Context& context, const std::string& config,

@@ -28,6 +28,10 @@ class StoppableSource final : public Source {
     context_.check();
     return source_.read(out);
   }
+  std::uint64_t skip(std::uint64_t count) override {
+    context_.check();
+    return source_.skip(count);
+  }
 
  private:
   const Context& context_;
@@ -62,7 +66,12 @@ std::unique_ptr<Archive> Archive::spool(const Context& context, Source& input, c
   try {
     copy(*compress::decompress(stoppable, compress::sniff(Bytes(first).first(n))), file);
   } catch (const Error& e) {
-    throw e.kind() == Kind::cancelled ? e : e.within(name);
+    if (e.kind() == Kind::cancelled) throw;
+    // What is compressed in a way that is not read here (xz, bzip2) was told with the pipe that helps a
+    // layer.
+    if (e.kind() == Kind::unsupported)
+      throw Error(e.kind(), e.what(), "uncompress it first: … -dc FILE | stave copy - NAME").within(name);
+    throw e.within(name);
   }
   auto archive =
       std::unique_ptr<Archive>(new Archive(std::make_shared<const fs::Fd>(std::move(file).release()), name));
@@ -94,16 +103,15 @@ void Archive::index(const Context& context) {
       }
       members_[*path] = std::move(member);
     }
-    if (is_layout()) {
+    const bool docker = members_.contains("manifest.json");
+    if (is_layout() && !(docker && lists_nothing())) {
       offer_layout();
-    } else if (members_.contains("manifest.json")) {
+    } else if (docker) {
       offer_docker(context);
     } else {
       throw Error(Kind::invalid,
                   "no image: neither oci-layout with index.json nor docker's manifest.json is in it",
-                  members_.contains("bin/sh") || members_.contains("etc/passwd")
-                      ? "a root file system becomes an image with: stave pack -t NAME --layer FILE"
-                      : "");
+                  "a root file system becomes an image with: stave pack -t NAME --layer FILE");
     }
   } catch (const Error& e) {
     throw e.kind() == Kind::cancelled ? e : e.within(name_);
@@ -111,6 +119,14 @@ void Archive::index(const Context& context) {
 }
 
 bool Archive::is_layout() const { return members_.contains("oci-layout") && members_.contains("index.json"); }
+
+// `docker save` of Docker 25 left "manifests": null for an image without a tag, and a manifest.json that is
+// right. Such an index says nothing that manifest.json could contradict.
+bool Archive::lists_nothing() const {
+  const auto index = json::parse(read_member("index.json", limits::layout_index_bytes), "index.json");
+  const json::Value* manifests = index.is_object() ? json::find(index, "manifests") : nullptr;
+  return manifests == nullptr || manifests->is_null() || (manifests->is_array() && manifests->empty());
+}
 
 const Archive::Member* Archive::find_member(std::string_view path) const {
   std::string at(path);

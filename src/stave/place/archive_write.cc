@@ -20,6 +20,17 @@ std::string docker_name(const spec::Reference& reference) {
   return fmt::format("docker.io/{}{}", official ? "library/" : "", reference.str());
 }
 
+// `name` as a Reference; nullopt for what only tags (oci:DIR:V1.0) and has no form that docker takes.
+std::optional<spec::Reference> find_reference(const std::string& name) {
+  try {
+    auto reference = spec::Reference::parse(name);
+    if (!reference.digest) return reference;
+  } catch (const Error& e) {
+    if (e.kind() != Kind::usage) throw;
+  }
+  return std::nullopt;
+}
+
 class TarWriter {
  public:
   explicit TarWriter(Sink& sink) : sink_(sink) {}
@@ -70,11 +81,30 @@ std::string docker_manifest(const content::BlobSource& blobs, const spec::Descri
     for (const auto& layer : manifest.layers) layers.push_back(blob_name(layer.digest));
     json::Object object;
     object.string("Config", blob_name(manifest.config.digest));
-    object.text("RepoTags", words.name.empty() ? "null" : json::print_strings({words.name}));
+    const auto name = find_reference(words.name);  // docker wants a tag in it
+    object.text("RepoTags", name ? json::print_strings({name->with_default_tag().str()}) : "null");
     object.text("Layers", json::print_strings(layers));
     return json::print_array({std::move(object).finish()});
   }
   return {};
+}
+
+// The grammar of annotations.md for org.opencontainers.image.ref.name: letters, digits and single separators
+// between them. Nothing else can be a name in a layout.
+void check_ref_name(std::string_view name) {
+  constexpr std::size_t most = 1024;  // the longest reference has 255 + 1 + 128 + 1 + 135 bytes
+  const auto is_alphanumeric = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
+  constexpr std::string_view separators = "-._:@/+";
+  bool good = name.size() <= most && is_alphanumeric(name.front()) && is_alphanumeric(name.back());
+  for (std::size_t i = 0; good && i < name.size(); ++i) {
+    good = is_alphanumeric(name[i]) || separators.find(name[i]) != std::string_view::npos;
+  }
+  if (!good) {
+    throw Error(Kind::usage, fmt::format("{} cannot name an image", quote(name)),
+                "a name has letters, digits and - . _ : @ / + between them, such as hello:1.0");
+  }
 }
 
 }  // namespace
@@ -82,12 +112,14 @@ std::string docker_manifest(const content::BlobSource& blobs, const spec::Descri
 spec::Annotations naming_annotations(std::string_view name, bool for_docker) {
   spec::Annotations annotations;
   if (name.empty()) return annotations;
-  const auto reference = spec::Reference::parse(name);
+  check_ref_name(name);
   annotations[std::string(spec::annotation::ref_name)] = std::string(name);
+  const auto reference = find_reference(std::string(name));
+  if (!reference) return annotations;
   // podman believes this one before the other, and takes a short name in it for docker.io's: only a name with
   // a registry goes in.
-  if (!reference.registry.empty() || for_docker)
-    annotations[std::string(spec::annotation::containerd_name)] = docker_name(reference);
+  if (!reference->registry.empty() || for_docker)
+    annotations[std::string(spec::annotation::containerd_name)] = docker_name(reference->with_default_tag());
   return annotations;
 }
 

@@ -59,6 +59,7 @@ std::string list_names(const std::vector<Offer>& offers) {
 
 // The one image that is meant: by its name, or because there is no other.
 const Offer& choose(const std::vector<Offer>& offers, const Words& words) {
+  const std::string place = words.path.empty() ? "standard input" : quote(words.path);
   if (!words.reference.empty()) {
     for (const auto& offer : offers) {
       for (const auto& name : offer.names) {
@@ -68,37 +69,39 @@ const Offer& choose(const std::vector<Offer>& offers, const Words& words) {
       }
       if (offer.descriptor.digest.str() == words.reference) return offer;
     }
-    throw Error(Kind::not_found,
-                fmt::format("{} holds no image {}", quote(words.path), quote(words.reference)),
+    throw Error(Kind::not_found, fmt::format("{} holds no image {}", place, quote(words.reference)),
                 offers.empty() ? "it holds none at all" : "it holds " + list_names(offers));
   }
-  if (offers.empty()) throw Error(Kind::not_found, fmt::format("{} holds no image", quote(words.path)));
+  if (offers.empty()) throw Error(Kind::not_found, fmt::format("{} holds no image", place));
   const bool one = std::all_of(offers.begin(), offers.end(), [&](const Offer& each) {
     return each.descriptor.digest == offers.front().descriptor.digest;
   });
   if (!one) {
-    throw Error(Kind::usage,
-                fmt::format("{} holds {} images", quote(words.path.empty() ? "standard input" : words.path),
-                            offers.size()),
-                "name one of them behind another colon: " + list_names(offers));
+    throw Error(Kind::usage, fmt::format("{} holds {} images", place, offers.size()),
+                (words.path.empty() ? "write it to FILE and name one of them with oci-archive:FILE:NAME: "
+                                    : "name one of them behind another colon: ") +
+                    list_names(offers));
   }
   return offers.front();
+}
+
+// What an index said about the name belongs to that index, not to the image.
+spec::Descriptor unnamed(spec::Descriptor descriptor) {
+  descriptor.annotations.erase(std::string(spec::annotation::ref_name));
+  descriptor.annotations.erase(std::string(spec::annotation::containerd_name));
+  return descriptor;
 }
 
 Located locate(std::shared_ptr<const content::BlobSource> blobs, const std::vector<Offer>& offers,
                const Words& words) {
   const Offer& offer = choose(offers, words);
-  // What the index said about the name belongs to that index, not to the image.
-  spec::Descriptor root = offer.descriptor;
-  root.annotations.erase(std::string(spec::annotation::ref_name));
-  root.annotations.erase(std::string(spec::annotation::containerd_name));
   // Of an image that was asked for by a name of its own, that name is kept.
   std::string name = name_of(offer.names, words.path);
   if (!words.reference.empty() && is_reference(words.reference) &&
       std::count(offer.names.begin(), offer.names.end(), stored_name(words.reference)) > 0) {
     name = stored_name(words.reference);
   }
-  return {std::move(blobs), std::move(root), std::move(name)};
+  return {std::move(blobs), unnamed(offer.descriptor), std::move(name)};
 }
 
 std::vector<Offer> offers_of(const content::Store& store) {
@@ -121,46 +124,64 @@ fs::Fd open_archive_file(const std::string& path) {
   return fs::Dir::open(real.parent_path()).open_file(real.filename().string());
 }
 
+// podman calls what has no registry localhost/NAME.
+std::vector<std::string> names_tried(std::string_view name) {
+  const auto reference = spec::Reference::parse(name).with_default_tag();
+  std::vector<std::string> names = {reference.str()};
+  if (reference.registry.empty()) names.push_back("localhost/" + reference.str());
+  return names;
+}
+
 Located open_stored(const Words& words, const Grounds& grounds) {
   const auto store = open_store(grounds);
   const auto reference = spec::Reference::parse(words.reference);
   const auto name = find_name(*store, words.reference);
   if (name) {
-    auto descriptor = *store->find_reference(*name);
-    descriptor.annotations.erase(std::string(spec::annotation::ref_name));
-    descriptor.annotations.erase(std::string(spec::annotation::containerd_name));
-    return {store, std::move(descriptor), *name};
+    return {store, unnamed(*store->find_reference(*name)), *name};
   }
   // NAME@DIGEST, where NAME may have moved on, and a digest alone.
-  if (reference.digest) {
-    for (const auto& descriptor : store->index().manifests) {
-      if (descriptor.digest == *reference.digest) return {store, descriptor, {}};
+  const auto digest = reference.digest ? reference.digest : Digest::find(words.reference);
+  if (digest) {
+    for (const auto& offer : offers_of(*store)) {
+      if (offer.descriptor.digest == *digest)
+        return {store, unnamed(offer.descriptor), offer.names.empty() ? std::string() : offer.names.back()};
     }
   }
   std::vector<std::string> names;
+  std::optional<std::string> near;
   for (const auto& offer : offers_of(*store)) {
-    if (!offer.names.empty()) names.push_back(offer.names.back());
+    const std::string what = offer.names.empty() ? offer.descriptor.digest.str() : offer.names.back();
+    // `images` shows the first digits of a digest; and the same name at some registry is nearer than any
+    // other spelling.
+    constexpr std::size_t digits = 6;
+    const bool by_digest =
+        reference.path.size() >= digits && offer.descriptor.digest.hex().starts_with(reference.path);
+    if (by_digest || what.ends_with("/" + words.reference)) near = what;
+    names.push_back(what);
   }
-  const auto near = nearest(words.reference, names);
+  if (!near) near = nearest(words.reference, names);
   std::string hint = near ? fmt::format("did you mean {}? ", printable(*near)) : "";
   const auto transport = nearest(reference.path, {"oci", "oci-archive", "docker-archive"});
   if (transport && !near) hint += fmt::format("did you mean {}:{}? ", *transport, printable(reference.tag));
   hint += "`stave images` lists what is there";
   throw Error(Kind::not_found,
-              fmt::format("there is no image {} in the local store (tried {} and localhost/{})",
-                          quote(words.reference), words.reference, words.reference),
+              fmt::format("there is no image {} in the local store (tried {})", quote(words.reference),
+                          stave::join(names_tried(words.reference), " and ")),
               hint);
 }
 
 }  // namespace
 
 std::shared_ptr<const content::Store> open_store(const Grounds& grounds, content::Store::Access access) {
+  if (grounds.store.empty()) {
+    throw Error(Kind::usage, "there is no place for the store: neither XDG_DATA_HOME nor HOME is set",
+                "say where with --store DIR or STAVE_STORE");
+  }
   return std::make_shared<const content::Store>(content::Store::create(grounds.store, 0700, access));
 }
 
 std::optional<std::string> find_name(const content::Store& store, std::string_view name) {
-  const std::string full = stored_name(name);
-  for (const auto& each : {full, "localhost/" + full}) {
+  for (const auto& each : names_tried(name)) {
     if (store.find_reference(each)) return each;
   }
   return std::nullopt;
@@ -279,9 +300,9 @@ OutputFile output_file(const std::string& path, bool force) {
 }
 
 void copy_to_file(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
-                  const std::string& path, const ArchiveWords& words, bool force) {
+                  const std::string& path, const ArchiveWords& words, bool force, std::uint32_t mode) {
   const auto output = output_file(path, force);
-  auto file = fs::TempFile::in(output.directory);
+  auto file = fs::TempFile::in(output.directory, mode);
   write_archive(context, blobs, root, words, file);
   try {
     std::move(file).publish(output.name,
@@ -302,6 +323,7 @@ void check_terminal(const Copy& how, const Grounds& grounds) {
 
 void check_destination(const Words& destination, const Copy& how, const Grounds& grounds) {
   std::error_code error;
+  static_cast<void>(naming_annotations(destination.reference, how.for_docker));
   switch (destination.transport) {
     case Transport::store:
       break;
@@ -344,7 +366,7 @@ Copied copy(const Context& context, const content::BlobSource& blobs, const spec
     fs::PipeSink output(grounds.output, "standard output");
     write_archive(context, blobs, root, words, output);
   } else {
-    copy_to_file(context, blobs, root, destination.path, words, how.force);
+    copy_to_file(context, blobs, root, destination.path, words, how.force, grounds.output_mode);
   }
   return {.root = root, .name = name, .before = {}};
 }

@@ -20,10 +20,11 @@ namespace stave::place {
 
 // What places depend on besides their words.
 struct Grounds {
-  std::string store;           // directory of the local store
-  std::string spool = "/tmp";  // for archives that cannot be read where they are
-  int input = 0;               // the descriptor that "-" reads
-  int output = 1;              // and writes
+  std::string store;                 // directory of the local store; empty: there is no place for one
+  std::string spool = "/tmp";        // for archives that cannot be read where they are
+  int input = 0;                     // the descriptor that "-" reads
+  int output = 1;                    // and writes
+  std::uint32_t output_mode = 0644;  // of archives that are written: 0666 without the caller's umask
 };
 
 // An image in some place. It keeps that place open.
