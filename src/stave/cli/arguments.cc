@@ -174,16 +174,18 @@ std::string hint_for_option(const Parsed& parsed, const std::vector<const Option
   throw Error(Kind::usage, fmt::format("unknown command {}", quote(word)), hint);
 }
 
+void check_choice(const std::vector<std::string>& choices, std::string_view what, const std::string& value) {
+  if (choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+  throw Error(Kind::usage, fmt::format("{}: {} is not one of its values", what, quote(value)),
+              fmt::format("it takes {}", join(choices, ", ")));
+}
+
 void check_choices(const std::vector<const Option*>& options, const std::vector<Given>& given) {
   for (const Given& one : given) {
     const auto option = std::find_if(options.begin(), options.end(), [&](const Option* candidate) {
       return candidate->long_name() == one.option;
     });
-    const std::vector<std::string>& choices = (*option)->choices;
-    if (choices.empty() || std::find(choices.begin(), choices.end(), one.value) != choices.end()) continue;
-    throw Error(Kind::usage,
-                fmt::format("option {}: {} is not one of its values", one.option, quote(one.value)),
-                fmt::format("it takes {}", join(choices, ", ")));
+    check_choice((*option)->choices, "option " + one.option, one.value);
   }
 }
 
@@ -205,6 +207,12 @@ void check_positionals(const Parsed& parsed) {
   if (bounded && given.size() > most) {
     throw Error(Kind::usage, fmt::format("{} is one argument too many", quote(given[most])),
                 fmt::format("`{} --help` shows how it is used", spelled(parsed.path)));
+  }
+  std::size_t next = 0;
+  for (const Positional& positional : wanted) {
+    const std::size_t end =
+        positional.most == 0 ? given.size() : std::min(given.size(), next + positional.most);
+    for (; next < end; ++next) check_choice(positional.choices, positional.name, given[next]);
   }
 }
 

@@ -40,11 +40,8 @@ int print_completion(const Invocation& invocation) {
     invocation.print(bash_completion(*invocation.program));
   } else if (shell == "zsh") {
     invocation.print(zsh_completion(*invocation.program));
-  } else if (shell == "fish") {
-    invocation.print(fish_completion(*invocation.program));
   } else {
-    throw Error(Kind::usage, fmt::format("no completion for the shell {}", quote(shell)),
-                "there is bash, zsh and fish");
+    invocation.print(fish_completion(*invocation.program));
   }
   return 0;
 }
@@ -83,7 +80,7 @@ Command completion_command() {
       .description =
           "Prints a script that makes a shell complete verbs, options, files and the names of images in the "
           "store. It stands alone: bash needs no bash-completion.",
-      .positionals = {{.name = "SHELL", .help = "bash, zsh or fish"}},
+      .positionals = {{.name = "SHELL", .help = "the shell", .choices = {"bash", "zsh", "fish"}}},
       .examples = {{"source <(stave completion bash)", "use it in this bash; in ~/.bashrc for every one"},
                    {"stave completion zsh > ~/.zfunc/_stave", "for zsh, in a directory of $fpath"},
                    {"stave completion fish > ~/.config/fish/completions/stave.fish", "for fish"}},
@@ -97,7 +94,8 @@ Command help_command() {
           .positionals = {{.name = "COMMAND",
                            .help = "the command; without one, all of them are listed",
                            .least = 0,
-                           .most = 0}},
+                           .most = 0,
+                           .completes = Completes::command}},
           .examples = {{"stave help completion", "the same as `stave completion --help`"}},
           .run = show_help};
 }

@@ -19,7 +19,7 @@
 namespace stave::cli {
 
 // What a shell should offer for a value.
-enum class Completes : std::uint8_t { nothing, file, directory, image, platform };
+enum class Completes : std::uint8_t { nothing, file, directory, image, platform, command };
 
 struct Option {
   std::string
@@ -41,6 +41,7 @@ struct Positional {
   std::size_t least = 1;
   std::size_t most = 1;  // 0: no bound
   Completes completes = Completes::nothing;
+  std::vector<std::string> choices = {};  // the values that exist, if they can be listed
 };
 
 struct Example {

@@ -11,30 +11,20 @@
 namespace stave::cli {
 namespace {
 
-// What may stand for a value, as one word (and for "words" the list behind it), for the scripts of bash and
-// fish.
-std::string kind_of(Completes completes, const std::vector<std::string>& choices) {
-  if (!choices.empty()) return "words " + join(choices, " ");
+// What may stand for a value: "words a b c", or who is to be asked for it.
+std::string kind_of(const Command& program, Completes completes, const std::vector<std::string>& choices) {
+  const std::vector<std::string> words = offered_words(program, completes, choices);
+  if (!words.empty()) return "words " + join(words, " ");
   switch (completes) {
-    case Completes::nothing:
-      return "nothing";
     case Completes::file:
       return "file";
     case Completes::directory:
       return "directory";
     case Completes::image:
       return "image";
-    case Completes::platform:
-      return fmt::format("words {}", offered_platforms);
+    default:
+      return "nothing";
   }
-  return "nothing";
-}
-
-// The n-th positional decides what it offers, the last one also what follows it.
-std::string kinds_of(const std::vector<Positional>& positionals) {
-  std::vector<std::string> kinds;
-  for (const Positional& positional : positionals) kinds.push_back(kind_of(positional.completes, {}));
-  return join(kinds, "\n");
 }
 
 constexpr std::string_view bash_head =
@@ -43,7 +33,7 @@ constexpr std::string_view bash_head =
 # Readline takes "a:b" and "--x=y" for three words each, because ':' and '=' are in COMP_WORDBREAKS. Puts them together again:
 # sets words, cword and cur, and in stripped what readline thinks is not part of the word being completed.
 _stave_words() {
-  local i word glue=
+  local i word glue=''
   words=() cword=0
   for ((i = 0; i <= COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]-}
@@ -78,7 +68,7 @@ _stave_offer() { # prefix words...: those that begin with cur, each behind prefi
 _stave_paths() { # -f or -d, prefix
   local path prefix=$2
   local part=${cur#"$prefix"}
-  [[ $part == '~/'* ]] && part=$HOME${part:1}
+  [[ $part == \~/* ]] && part=$HOME${part:1}
   while IFS= read -r path; do
     if [[ -d $path ]]; then path+=/; compopt -o nospace 2>/dev/null; fi
     COMPREPLY+=("$prefix$path")
@@ -101,11 +91,12 @@ _stave_images() { # prefix
   esac
 }
 
-_stave_value() { # kind [words...], with prefix in front of every answer
-  local kind=$1
-  shift
-  case $kind in
-    words) _stave_offer "$prefix" "$@" ;;
+_stave_value() { # kind, with prefix in front of every answer
+  local list=()
+  case $1 in
+    'words '*)
+      IFS=' ' read -ra list <<<"${1#words }"
+      _stave_offer "$prefix" "${list[@]}" ;;
     file) _stave_paths -f "$prefix" ;;
     directory) _stave_paths -d "$prefix" ;;
     image) _stave_images "$prefix" ;;
@@ -113,14 +104,15 @@ _stave_value() { # kind [words...], with prefix in front of every answer
 }
 
 _stave() {
-  local words cword cur stripped path= i word kind verbs options kinds prefix= count=0 ended= taken=
+  local i word cword cur kind count=0 stripped='' path='' prefix='' ended='' taken=''
+  local words=() verbs=() options=() kinds=()
   COMPREPLY=()
   _stave_words
   _stave_command "$path"
   for ((i = 1; i < cword; i++)); do
     word=${words[i]}
     if [[ -n $ended || $word != -?* ]]; then
-      if [[ -n $verbs ]]; then
+      if ((${#verbs[@]} > 0)); then
         path=${path:+$path }$word
         _stave_command "$path" || return 0
       else
@@ -136,17 +128,17 @@ _stave() {
   done
 
   if [[ -n $taken ]]; then
-    _stave_value $taken
+    _stave_value "$taken"
   elif [[ -z $ended && $cur == --*=* ]]; then
     prefix=${cur%%=*}=
-    _stave_option "$path" "${cur%%=*}" && _stave_value $kind
+    _stave_option "$path" "${cur%%=*}" && _stave_value "$kind"
   elif [[ -z $ended && $cur == -* ]]; then
-    _stave_offer '' $options
-  elif [[ -n $verbs ]]; then
-    _stave_offer '' $verbs
+    _stave_offer '' "${options[@]}"
+  elif ((${#verbs[@]} > 0)); then
+    _stave_offer '' "${verbs[@]}"
   elif ((${#kinds[@]} > 0)); then
     ((count < ${#kinds[@]})) || count=$((${#kinds[@]} - 1))
-    _stave_value ${kinds[count]}
+    _stave_value "${kinds[count]}"
   fi
 
   # What readline holds for other words must not come twice.
@@ -164,24 +156,22 @@ std::string bash_commands(const Command& program) {
       if (!option.short_name().empty()) names.push_back(option.short_name());
     }
     if (path.empty()) names.push_back("--version");
-    std::string kinds;
-    if (command.subcommands.empty() && !command.positionals.empty()) {
-      for (const std::string& kind : split(kinds_of(command.positionals), '\n')) {
-        kinds += (kinds.empty() ? "" : " ") + single_quoted(kind);
-      }
+    // The n-th positional decides what it offers, the last one also what follows it.
+    std::vector<std::string> kinds;
+    for (const Positional& one : command.positionals) {
+      kinds.push_back(single_quoted(kind_of(program, one.completes, one.choices)));
     }
-    out += fmt::format("    {}) verbs={} options={} kinds=({}) ;;\n", single_quoted(path),
-                       single_quoted(join(shown_subcommands(command), " ")), single_quoted(join(names, " ")),
-                       kinds);
+    out += fmt::format("    {}) verbs=({}) options=({}) kinds=({}) ;;\n", single_quoted(path),
+                       join(shown_subcommands(command), " "), join(names, " "), join(kinds, " "));
   });
-  return out + "    *) verbs= options= kinds=(); return 1 ;;\n  esac\n}\n";
+  return out + "    *) verbs=() options=() kinds=(); return 1 ;;\n  esac\n}\n";
 }
 
-std::string bash_case(const std::string& path, const Option& option) {
+std::string bash_case(const Command& program, const std::string& path, const Option& option) {
   std::string pattern = single_quoted(path + " " + option.long_name());
   if (!option.short_name().empty()) pattern += " | " + single_quoted(path + " " + option.short_name());
   return fmt::format("    {}) kind={} ;;\n", pattern,
-                     single_quoted(kind_of(option.completes, option.choices)));
+                     single_quoted(kind_of(program, option.completes, option.choices)));
 }
 
 std::string bash_options(const Command& program) {
@@ -189,14 +179,14 @@ std::string bash_options(const Command& program) {
       "\n_stave_option() { # path, option: is it followed by a value? Sets kind\n  case \"$1 $2\" in\n";
   each_command(program, "", [&](const Command& command, const std::string& path) {
     for (const Option& option : command.options) {
-      if (!option.value.empty()) out += bash_case(path, option);
+      if (!option.value.empty()) out += bash_case(program, path, option);
     }
   });
   out += "    *) case \" $2\" in\n";
   for (const Option& option : global_options()) {
-    if (!option.value.empty()) out += "  " + bash_case("", option);
+    if (!option.value.empty()) out += "  " + bash_case(program, "", option);
   }
-  return out + "      *) kind=; return 1 ;;\n    esac ;;\n  esac\n}\n";
+  return out + "      *) kind=''; return 1 ;;\n    esac ;;\n  esac\n}\n";
 }
 
 }  // namespace

@@ -73,28 +73,27 @@ std::string fish_word(std::string_view text) {
   return out + "'";
 }
 
-std::string fish_values(Completes completes, const std::vector<std::string>& choices) {
-  if (!choices.empty()) return "-x -a " + fish_word(join(choices, " "));
+std::string fish_values(const Command& program, Completes completes,
+                        const std::vector<std::string>& choices) {
+  const std::vector<std::string> words = offered_words(program, completes, choices);
+  if (!words.empty()) return "-x -a " + fish_word(join(words, " "));
   switch (completes) {
-    case Completes::nothing:
-      return "-x";
     case Completes::file:
       return "-r -F";
     case Completes::directory:
       return "-x -a '(__fish_complete_directories)'";
     case Completes::image:
       return "-x -a '(__stave_images)'";
-    case Completes::platform:
-      return fmt::format("-x -a '{}'", offered_platforms);
+    default:
+      return "-x";
   }
-  return "-x";
 }
 
-std::string fish_option(const Option& option, const std::string& condition) {
+std::string fish_option(const Command& program, const Option& option, const std::string& condition) {
   std::string line = "complete -c stave" + condition;
   if (!option.short_name().empty()) line += " -s " + option.short_name().substr(1);
   line += " -l " + option.long_name().substr(2);
-  if (!option.value.empty()) line += " " + fish_values(option.completes, option.choices);
+  if (!option.value.empty()) line += " " + fish_values(program, option.completes, option.choices);
   return line + " -d " + fish_word(option.help) + "\n";
 }
 
@@ -117,7 +116,7 @@ std::string fish_tables(const Command& program) {
   return verbs + end + valued + end;
 }
 
-std::string fish_verb(const Command& command, const std::string& path) {
+std::string fish_verb(const Command& program, const Command& command, const std::string& path) {
   const std::string condition = fmt::format(" -n {}", fish_word("__stave_at " + fish_word(path)));
   std::string out = "\n";
   for (const Command& inner : command.subcommands) {
@@ -129,16 +128,16 @@ std::string fish_verb(const Command& command, const std::string& path) {
   for (const Positional& positional : command.positionals) {
     if (!command.subcommands.empty()) break;
     const std::size_t last = positional.most == 0 ? 0 : first + positional.most - 1;
-    if (positional.completes != Completes::nothing) {
+    if (positional.completes != Completes::nothing || !positional.choices.empty()) {
       const std::string where = fmt::format("__stave_argument {} {} {}", fish_word(path), first, last);
-      std::string values = fish_values(positional.completes, {});
+      std::string values = fish_values(program, positional.completes, positional.choices);
       if (positional.completes == Completes::file) values = "-F";
       out += fmt::format("complete -c stave -n {} {}\n", fish_word(where), values);
     }
     if (last == 0) break;
     first = last + 1;
   }
-  for (const Option& option : command.options) out += fish_option(option, condition);
+  for (const Option& option : command.options) out += fish_option(program, option, condition);
   return out;
 }
 
@@ -146,10 +145,11 @@ std::string fish_verb(const Command& command, const std::string& path) {
 
 std::string fish_completion(const Command& program) {
   std::string out = std::string(fish_head) + fish_tables(program) + "\ncomplete -c stave -f\n";
-  for (const Option& option : global_options()) out += fish_option(option, "");
+  for (const Option& option : global_options()) out += fish_option(program, option, "");
   out += "complete -c stave -n '__stave_at \\'\\'' -l version -d 'print the version'\n";
-  each_command(program, "",
-               [&](const Command& command, const std::string& path) { out += fish_verb(command, path); });
+  each_command(program, "", [&](const Command& command, const std::string& path) {
+    out += fish_verb(program, command, path);
+  });
   return out;
 }
 

@@ -10,6 +10,14 @@ std::vector<Option> options_of(const Command& command) {
   return options;
 }
 
+std::vector<std::string> offered_words(const Command& program, Completes completes,
+                                       const std::vector<std::string>& choices) {
+  if (completes == Completes::command) return shown_subcommands(program);
+  if (completes != Completes::platform) return choices;
+  return {"linux/amd64",   "linux/arm64",   "linux/arm/v7", "linux/386",
+          "linux/ppc64le", "linux/riscv64", "linux/s390x"};
+}
+
 std::vector<std::string> shown_subcommands(const Command& command) {
   std::vector<std::string> names;
   for (const Command& inner : command.subcommands) {

@@ -10,10 +10,6 @@
 
 namespace stave::cli {
 
-// The platforms that are offered; any other can be typed.
-inline constexpr std::string_view offered_platforms =
-    "linux/amd64 linux/arm64 linux/arm/v7 linux/386 linux/ppc64le linux/riscv64 linux/s390x";
-
 // Calls visit(command, path) for every command that is not hidden, the program included, with the names that
 // lead to it from the program ("index create"; empty for the program).
 template <class Visit>
@@ -26,6 +22,11 @@ void each_command(const Command& command, const std::string& path, const Visit& 
 
 // The options that may follow `command`: its own and the global ones.
 std::vector<Option> options_of(const Command& command);
+
+// The values that can be listed for something: its choices, common platforms, the verbs of `program`. Empty
+// where only the shell or the store knows what there is.
+std::vector<std::string> offered_words(const Command& program, Completes completes,
+                                       const std::vector<std::string>& choices);
 
 // The names that may follow `command`.
 std::vector<std::string> shown_subcommands(const Command& command);

@@ -19,30 +19,29 @@ std::string zsh_text(std::string_view text) {
   return out;
 }
 
-std::string zsh_action(Completes completes, const std::vector<std::string>& choices) {
-  if (!choices.empty()) return "(" + join(choices, " ") + ")";
+std::string zsh_action(const Command& program, Completes completes, const std::vector<std::string>& choices) {
+  const std::vector<std::string> words = offered_words(program, completes, choices);
+  if (!words.empty()) return "(" + join(words, " ") + ")";
   switch (completes) {
-    case Completes::nothing:
-      return " ";
     case Completes::file:
       return "_files";
     case Completes::directory:
       return "_files -/";
     case Completes::image:
       return "_stave_images";
-    case Completes::platform:
-      return fmt::format("({})", offered_platforms);
+    default:
+      return " ";
   }
-  return " ";
 }
 
-std::string zsh_option(const Option& option) {
+std::string zsh_option(const Command& program, const Option& option) {
   const std::string shorter = option.short_name();
   const std::string longer = option.long_name();
   const std::string help = fmt::format("[{}]", zsh_text(option.help));
-  const std::string value = option.value.empty() ? std::string()
-                                                 : fmt::format(":{}:{}", zsh_text(option.value),
-                                                               zsh_action(option.completes, option.choices));
+  const std::string value = option.value.empty()
+                                ? std::string()
+                                : fmt::format(":{}:{}", zsh_text(option.value),
+                                              zsh_action(program, option.completes, option.choices));
   // "+": the value of a short option may follow at once; "=": that of a long one behind the sign or in the
   // next word.
   const std::string equals = value.empty() ? "" : "=";
@@ -80,12 +79,12 @@ std::string zsh_dispatch(const Command& command, const std::string& path) {
   return out + "      esac ;;\n  esac\n";
 }
 
-std::string zsh_verb(const Command& command, const std::string& path) {
+std::string zsh_verb(const Command& program, const Command& command, const std::string& path) {
   std::string out = fmt::format("\n{}() {{\n", zsh_function(path));
   const bool inner = !command.subcommands.empty();
   if (inner) out += "  local context state state_descr line\n  typeset -A opt_args\n";
   out += inner ? "  _arguments -s -S -C \\\n" : "  _arguments -s -S \\\n";
-  for (const Option& option : options_of(command)) out += zsh_option(option);
+  for (const Option& option : options_of(command)) out += zsh_option(program, option);
   if (path.empty()) out += "    '--version[print the version]' \\\n";
   if (inner) {
     out += "    '1: :->verb' \\\n    '*:: :->rest'\n" + zsh_dispatch(command, path) + "}\n";
@@ -93,8 +92,8 @@ std::string zsh_verb(const Command& command, const std::string& path) {
   }
   std::size_t at = 1;
   for (const Positional& positional : command.positionals) {
-    const std::string what =
-        fmt::format("{}:{}", zsh_text(positional.name), zsh_action(positional.completes, {}));
+    const std::string what = fmt::format("{}:{}", zsh_text(positional.name),
+                                         zsh_action(program, positional.completes, positional.choices));
     if (positional.most == 0) {
       out += "    " + single_quoted("*:" + what) + " \\\n";
       break;
@@ -112,14 +111,13 @@ constexpr std::string_view zsh_head = R"zsh(#compdef stave
 # zsh completion for stave. Made by `stave completion zsh`; save it as _stave in a directory of $fpath, or source it.
 
 _stave_images() {
-  local -a images
-  images=(${(f)" $(_call_program images $service __complete images 2 > / dev / null) "})
-                                      if compset -
-                                      P '(oci|oci-archive|docker-archive):'; then
+  local -a images transports
+  if compset -P '(oci|oci-archive|docker-archive):'; then
     _files
     return
   fi
-  local -a transports=(docker:// oci: oci-archive: docker-archive:)
+  images=(${(f)"$(_call_program images $service __complete images 2>/dev/null)"})
+  transports=(docker:// oci: oci-archive: docker-archive:)
   _alternative 'images:image:compadd -a images' 'transports:transport:compadd -S "" -a transports'
 }
 )zsh";
@@ -128,8 +126,9 @@ _stave_images() {
 
 std::string zsh_completion(const Command& program) {
   std::string out(zsh_head);
-  each_command(program, "",
-               [&](const Command& command, const std::string& path) { out += zsh_verb(command, path); });
+  each_command(program, "", [&](const Command& command, const std::string& path) {
+    out += zsh_verb(program, command, path);
+  });
   // Autoloaded from fpath the file is the body of _stave; sourced it only has to register it.
   return out + "\nif [[ $funcstack[1] == _stave ]]; then _stave \"$@\"; else compdef _stave stave; fi\n";
 }

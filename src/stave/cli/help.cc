@@ -77,7 +77,7 @@ std::string command_list(const Command& command, unsigned columns) {
 
 std::string positional_list(const Command& command, unsigned columns) {
   std::vector<Entry> entries;
-  for (const Positional& one : command.positionals) entries.push_back({one.name, one.help});
+  for (const Positional& one : command.positionals) entries.push_back({one.name, full_help(one)});
   return render_entries(entries, column_of(entries, columns), columns);
 }
 
@@ -111,6 +111,11 @@ std::string example_list(const Command& command, unsigned columns) {
 }
 
 }  // namespace
+
+std::string full_help(const Positional& positional) {
+  if (positional.choices.empty()) return positional.help;
+  return fmt::format("{} (one of: {})", positional.help, join(positional.choices, ", "));
+}
 
 std::string full_help(const Option& option) {
   std::string help = option.help;

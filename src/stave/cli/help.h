@@ -29,5 +29,6 @@ std::string help_of(const std::vector<const Command*>& path, unsigned columns);
 // The help text of an option with what the table knows besides: its choices, and whether it can be given
 // again.
 std::string full_help(const Option& option);
+std::string full_help(const Positional& positional);
 
 }  // namespace stave::cli

@@ -230,7 +230,7 @@ std::string page(const std::vector<const Command*>& path, std::optional<std::int
   out += subcommands(path);
   std::string arguments;
   for (const Positional& positional : command.positionals) {
-    arguments += tagged(placeholder(positional.name), positional.help);
+    arguments += tagged(placeholder(positional.name), full_help(positional));
   }
   if (!arguments.empty()) out += ".SH ARGUMENTS\n" + arguments;
   out += options(command);

@@ -60,7 +60,7 @@ class Lines : public Progress {
   virtual void on_begin(int, const Counted&) {}
   virtual void on_advance(int, Counted&, std::uint64_t) {}
   virtual void on_end(int, const Counted&, std::string_view, bool) {}
-  virtual void on_warn(std::string_view message) { say(warning_line(message)); }
+  virtual void on_warn(std::string_view message) { say(warning_line(message) + "\n"); }
 
   void say(std::string_view line) {
     try {
@@ -144,7 +144,7 @@ std::string elapsed(std::uint64_t seconds) {
 }
 
 std::string warning_line(std::string_view message, bool utf8) {
-  return fmt::format("stave: warning: {}\n", one_line(message, utf8));
+  return fmt::format("stave: warning: {}", one_line(message, utf8));
 }
 
 }  // namespace stave::cli

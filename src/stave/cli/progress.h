@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "stave/base/context.h"
@@ -45,8 +47,11 @@ class Board : public Progress {
   void end(int task, std::string_view result, bool success) override;
   void warn(std::string_view message) override;
 
-  // Writes the display as it should be now over what it wrote before. Call it from one thread at a time.
-  void redraw();
+  // Writes the display as it should be now over what it wrote before. Call it and hide() from one thread at a
+  // time.
+  void redraw() { write_frame(true); }
+  // Takes the display off the terminal until the next redraw; only what is for good stays.
+  void hide() { write_frame(false); }
   // Is there something that only a redraw would show?
   bool wants_redraw() const;
 
@@ -65,19 +70,45 @@ class Board : public Progress {
 
   std::string line_of(Running& task, std::uint64_t now, std::size_t columns) const;
   std::vector<std::string> task_lines(std::uint64_t now, std::size_t columns);
-  std::string erase_last(std::size_t columns) const;
+  void write_frame(bool with_tasks);
+  std::string frame(std::size_t columns, bool with_tasks);
 
   const Screen screen_;
   mutable std::mutex mutex_;           // of everything below
   std::map<int, Running> running_;     // in the order of their beginnings
-  std::vector<std::string> for_good_;  // lines that are still to be written above
+  std::vector<std::string> for_good_;  // lines, without their ends, that are still to be written above
   std::vector<std::size_t> drawn_;     // widths of the lines that the last redraw left on the terminal
   int next_ = 1;
 };
 
 // A Board that redraws itself ten times a second from a thread that begins with the first task; the
 // destructor joins it and leaves the terminal as a program that only ever printed lines would.
-std::unique_ptr<Progress> live_progress(Screen screen);
+class LiveProgress final : public Progress {
+ public:
+  explicit LiveProgress(Screen screen) : board_(std::move(screen)) {}
+  LiveProgress(const LiveProgress&) = delete;
+  LiveProgress& operator=(const LiveProgress&) = delete;
+  ~LiveProgress() override;
+
+  int begin(std::string_view label, std::uint64_t total) override;
+  void advance(int task, std::uint64_t bytes) override { board_.advance(task, bytes); }
+  void end(int task, std::string_view result, bool success) override;
+  void warn(std::string_view message) override;
+
+  // Calls `print`, which writes whole lines to the same terminal, while the display is out of the way.
+  void aside(const std::function<void()>& print);
+
+ private:
+  void wake();
+  void draw();
+
+  Board board_;
+  std::mutex terminal_;  // held by whoever writes
+  std::mutex mutex_;     // of what follows
+  std::condition_variable changed_;
+  std::thread drawer_;
+  bool over_ = false;
+};
 
 // A line when a task takes longer than a second (seen when it advances), a line when it ends, no control
 // characters.
@@ -96,7 +127,7 @@ std::unique_ptr<Progress> quiet_progress(Screen screen);
 // "0:12", "3:05", "1:02:03".
 std::string elapsed(std::uint64_t seconds);
 
-// "stave: warning: …" and a line end, harmless to a terminal.
+// "stave: warning: …", harmless to a terminal.
 std::string warning_line(std::string_view message, bool utf8 = true);
 
 }  // namespace stave::cli

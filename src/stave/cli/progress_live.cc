@@ -1,6 +1,6 @@
 // The live display: a few lines at the bottom of a terminal, drawn over
-// themselves. It needs three things of a terminal (ECMA-48): cursor up, erase
-// to the end of the line, erase below; and never hides the cursor, so a
+// themselves. It needs two things of a terminal (ECMA-48): cursor up and erase
+// to the end of the line; and it never hides the cursor, so a
 // program that is killed leaves nothing to repair.
 
 #include <fmt/format.h>
@@ -74,13 +74,13 @@ void Board::end(int task, std::string_view result, bool success) {
   const Running ended = std::move(found->second);
   running_.erase(found);
   const std::uint64_t took = screen_.milliseconds() - ended.since;
-  if (took < patience && result.empty()) return;
+  // Of a failure the error says more, and there may be many after an interrupt.
+  if (result.empty() && (took < patience || !success)) return;
   std::string line = success ? (screen_.utf8 ? "✓ " : "+ ") : (screen_.utf8 ? "✗ " : "! ");
   line += ended.label;
-  if (!success) line += ": failed";
   if (!result.empty()) line += ": " + one_line(result, screen_.utf8);
   if (ended.bytes != 0) line += fmt::format(" ({} in {})", human_size(ended.bytes), elapsed(took / 1000));
-  for_good_.push_back(line + "\n");
+  for_good_.push_back(line);
 }
 
 void Board::warn(std::string_view message) {
@@ -152,94 +152,104 @@ std::vector<std::string> Board::task_lines(std::uint64_t now, std::size_t column
   return lines;
 }
 
-// To the first column of the first line that was drawn, with nothing left below. A terminal that became
-// narrower has broken the lines anew, so they are counted in its rows as they are now.
-std::string Board::erase_last(std::size_t columns) const {
+// One frame: what is for good, then the display, over the rows of the last one. A terminal that became
+// narrower has broken those lines anew, so they are counted in its rows as they are now. Rows are erased one
+// by one: tmux 3.3 takes "erase below" in the upper left corner for a cleared screen and keeps what was there
+// in its history.
+std::string Board::frame(std::size_t columns, bool with_tasks) {
+  const auto rows_of = [&](std::size_t width) {
+    return std::max<std::size_t>(1, (width + columns - 1) / columns);
+  };
+  std::size_t old_rows = 0;
+  for (const std::size_t width : drawn_) old_rows += rows_of(width);
+  drawn_.clear();
+
+  // The row below holds what the terminal echoed meanwhile: the "^C" of an interrupt.
+  std::string text = old_rows == 0 ? std::string() : fmt::format("\r\x1b[K\x1b[{}A", old_rows);
   std::size_t rows = 0;
-  for (const std::size_t width : drawn_) rows += std::max<std::size_t>(1, (width + columns - 1) / columns);
-  return rows == 0 ? std::string() : fmt::format("\x1b[{}A\r\x1b[J", rows);
+  const auto add = [&](const std::string& line) {
+    text += line + (rows < old_rows ? "\x1b[K\n" : "\n");
+    rows += rows_of(display_width(line));
+  };
+  for (const std::string& line : for_good_) add(line);
+  for_good_.clear();
+  // The last column stays free: writing into it makes some terminals break the line.
+  const std::uint64_t now = screen_.milliseconds();
+  for (const std::string& line : with_tasks ? task_lines(now, columns - 1) : std::vector<std::string>()) {
+    add(line);
+    drawn_.push_back(display_width(line));
+  }
+  if (rows < old_rows) {
+    const std::size_t left = old_rows - rows;
+    for (std::size_t i = 0; i < left; ++i) text += "\x1b[K\n";
+    text += fmt::format("\x1b[{}A", left);
+  }
+  return text;
 }
 
-void Board::redraw() {
+void Board::write_frame(bool with_tasks) {
   std::string text;
   {
     const std::lock_guard lock(mutex_);
     const unsigned told = screen_.columns ? screen_.columns() : 0;
-    const std::size_t columns = std::max(told == 0 ? 80u : told, 2u);
-    text = erase_last(columns);
-    for (const std::string& line : for_good_) text += line;
-    for_good_.clear();
-    drawn_.clear();
-    // The last column stays free: writing into it makes some terminals break the line.
-    for (const std::string& line : task_lines(screen_.milliseconds(), columns - 1)) {
-      drawn_.push_back(display_width(line));
-      text += line + "\n";
-    }
+    text = frame(std::max(told == 0 ? 80u : told, 2u), with_tasks);
   }
   // One write for one frame, so that it does not flicker; outside of the lock, so that a stopped terminal
   // stops nobody else.
   show(screen_.write, text);
 }
 
-namespace {
-
-class Live final : public Progress {
- public:
-  explicit Live(Screen screen) : board_(std::move(screen)) {}
-
-  ~Live() override {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    changed_.notify_all();
-    if (drawer_.joinable()) drawer_.join();
-    board_.redraw();
-  }
-
-  int begin(std::string_view label, std::uint64_t total) override {
-    const int task = board_.begin(label, total);
-    wake();
-    return task;
-  }
-  void advance(int task, std::uint64_t bytes) override { board_.advance(task, bytes); }
-  void end(int task, std::string_view result, bool success) override {
-    board_.end(task, result, success);
-    wake();
-  }
-  void warn(std::string_view message) override {
-    board_.warn(message);
-    wake();
-  }
-
- private:
-  void wake() {
+LiveProgress::~LiveProgress() {
+  {
     const std::lock_guard lock(mutex_);
-    if (!drawer_.joinable()) drawer_ = std::thread([this] { draw(); });
-    changed_.notify_all();
+    over_ = true;
   }
+  changed_.notify_all();
+  if (drawer_.joinable()) drawer_.join();
+  board_.hide();
+}
 
-  // Sleeps while there is nothing to show, and a tenth of a second between two frames.
-  void draw() {
-    std::unique_lock lock(mutex_);
-    while (!over_) {
-      changed_.wait(lock, [this] { return over_ || board_.wants_redraw(); });
-      lock.unlock();
+int LiveProgress::begin(std::string_view label, std::uint64_t total) {
+  const int task = board_.begin(label, total);
+  wake();
+  return task;
+}
+
+void LiveProgress::end(int task, std::string_view result, bool success) {
+  board_.end(task, result, success);
+  wake();
+}
+
+void LiveProgress::warn(std::string_view message) {
+  board_.warn(message);
+  wake();
+}
+
+void LiveProgress::aside(const std::function<void()>& print) {
+  const std::lock_guard lock(terminal_);
+  board_.hide();
+  print();
+}
+
+void LiveProgress::wake() {
+  const std::lock_guard lock(mutex_);
+  if (!drawer_.joinable()) drawer_ = std::thread([this] { draw(); });
+  changed_.notify_all();
+}
+
+// Sleeps while there is nothing to show, and a tenth of a second between two frames.
+void LiveProgress::draw() {
+  std::unique_lock lock(mutex_);
+  while (!over_) {
+    changed_.wait(lock, [this] { return over_ || board_.wants_redraw(); });
+    lock.unlock();
+    {
+      const std::lock_guard writing(terminal_);
       board_.redraw();
-      lock.lock();
-      changed_.wait_for(lock, std::chrono::milliseconds(100), [this] { return over_; });
     }
+    lock.lock();
+    changed_.wait_for(lock, std::chrono::milliseconds(100), [this] { return over_; });
   }
-
-  Board board_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::thread drawer_;
-  bool over_ = false;
-};
-
-}  // namespace
-
-std::unique_ptr<Progress> live_progress(Screen screen) { return std::make_unique<Live>(std::move(screen)); }
+}
 
 }  // namespace stave::cli

@@ -31,19 +31,28 @@ unsigned jobs_of(const Arguments& arguments, const Surroundings& surroundings) {
   return static_cast<unsigned>(*jobs);
 }
 
-// A choice that was made with --progress holds; -q only decides when none was. nullptr: not even warnings.
-std::unique_ptr<Progress> progress_of(const Arguments& arguments, const Surroundings& surroundings) {
+// A choice that was made with --progress holds; -q only decides when none was. nullptr: not even warnings. A
+// live display shares its terminal with what verbs print, so it puts itself into the outputs of
+// `surroundings`.
+std::unique_ptr<Progress> progress_of(const Arguments& arguments, Surroundings& surroundings) {
   const std::string choice = arguments.get("--progress").value_or("auto");
   Screen screen = {surroundings.err, surroundings.milliseconds, surroundings.columns_now, surroundings.utf8};
   if (choice == "none") return nullptr;
   if (choice == "json") return json_progress(std::move(screen));
   if (choice == "plain") return plain_progress(std::move(screen));
   if (arguments.has("--quiet")) return quiet_progress(std::move(screen));
-  const bool live = surroundings.stderr_is_terminal && surroundings.env("TERM").value_or("dumb") != "dumb";
-  return live ? live_progress(std::move(screen)) : plain_progress(std::move(screen));
+  const bool able = surroundings.stderr_is_terminal && surroundings.env("TERM").value_or("dumb") != "dumb";
+  if (!able) return plain_progress(std::move(screen));
+  auto live = std::make_unique<LiveProgress>(std::move(screen));
+  for (Output* output : {&surroundings.out, &surroundings.err}) {
+    *output = [&display = *live, print = *output](std::string_view text) {
+      display.aside([&] { print(text); });
+    };
+  }
+  return live;
 }
 
-int run_verb(const Command& program, const Parsed& parsed, const Surroundings& surroundings) {
+int run_verb(const Command& program, const Parsed& parsed, Surroundings surroundings) {
   const Arguments& arguments = parsed.arguments;
   const unsigned jobs = jobs_of(arguments, surroundings);
   // Ends before an error is printed: the display is gone from the terminal by then.
