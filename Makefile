@@ -18,7 +18,7 @@ test: ## build and run all tests; the last line is their sum
 	@tools/run-tests
 
 test-big: ## the tests that need minutes or gigabytes
-	@STAVE_BIG=1 tools/run-tests --e2e tests/e2e/big
+	@tools/run-tests --unit none --e2e tests/e2e-big
 
 fuzz: ## every fuzzer for SECONDS (60)
 	@tools/setup quality
