@@ -156,32 +156,28 @@ class Memory : public content::BlobSource {
   mutable std::map<Digest, int> reads_;
 };
 
-// An image of one platform; what is in its layers does not matter here. `Blobs` is a Memory or a Store.
-template <class Blobs>
+// An image of one platform; what is in its layers does not matter here.
 struct Picture {
   spec::Descriptor config, layer, manifest;
-
-  static Picture put(Blobs& blobs, const std::string& seed, const std::string& platform = "linux/amd64",
-                     bool docker = false) {
-    namespace media = spec::media;
-    const auto layer = blobs.put("layer " + seed, docker ? media::docker_layer_gzip : media::oci_layer_gzip);
-    spec::Config config;
-    config.platform = spec::Platform::parse(platform);
-    config.diff_ids = {digest_of("plain " + seed)};
-    const auto put_config = blobs.put(config.render(), docker ? media::docker_config : media::oci_config);
-    const auto type = docker ? media::docker_manifest : media::oci_manifest;
-    const spec::Manifest manifest{.media_type = std::string(type), .config = put_config, .layers = {layer}};
-    return {put_config, layer, blobs.put(manifest.render(), type)};
-  }
 };
 
+// `Blobs` is a Memory or a Store.
 template <class Blobs>
-Picture<Blobs> picture(Blobs& blobs, const std::string& seed, const std::string& platform = "linux/amd64") {
-  return Picture<Blobs>::put(blobs, seed, platform);
+Picture picture(Blobs& blobs, const std::string& seed, const std::string& platform = "linux/amd64",
+                bool docker = false) {
+  namespace media = spec::media;
+  const auto layer = blobs.put("layer " + seed, docker ? media::docker_layer_gzip : media::oci_layer_gzip);
+  spec::Config config;
+  config.platform = spec::Platform::parse(platform);
+  config.diff_ids = {digest_of("plain " + seed)};
+  const auto put_config = blobs.put(config.render(), docker ? media::docker_config : media::oci_config);
+  const auto type = docker ? media::docker_manifest : media::oci_manifest;
+  const spec::Manifest manifest{.media_type = std::string(type), .config = put_config, .layers = {layer}};
+  return {put_config, layer, blobs.put(manifest.render(), type)};
 }
 template <class Blobs>
-Picture<Blobs> docker_picture(Blobs& blobs, const std::string& seed) {
-  return Picture<Blobs>::put(blobs, seed, "linux/amd64", true);
+Picture docker_picture(Blobs& blobs, const std::string& seed) {
+  return picture(blobs, seed, "linux/amd64", true);
 }
 
 template <class Blobs>
