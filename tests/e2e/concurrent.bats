@@ -5,14 +5,17 @@ load helpers
 load pack_helpers
 
 @test "two packs at once, twenty rounds: every tag is there and complete" {
-  local round
+  local round one two
   mkdir one two
   for round in $(seq 20); do
     echo "one $round" >one/f
     echo "two $round" >two/f
     stave pack -q -t "one:$round" --layer one >/dev/null 3>&- &
+    one=$!
     stave pack -q -t "two:$round" --layer two >/dev/null 3>&- &
-    wait %1 %2 2>/dev/null || wait
+    two=$!
+    wait "$one"
+    wait "$two"
   done
   assert_equal "$(jq '.manifests | length' "$STAVE_STORE/index.json")" 40
   for round in $(seq 20); do

@@ -72,6 +72,15 @@ no_garbage() { assert_equal "$(stave gc --dry-run --json | jq '[.. | numbers] | 
   assert_empty_dir "$USER_DIR/store/blobs/sha256"
 }
 
+@test "a failure on top of a base of the same store leaves the base alone" {
+  mkdir one
+  echo 1 >one/f
+  echo x >x
+  stave pack -q -t base --layer one >/dev/null
+  fails_cleanly 3 no-file -- pack -t t --base base --add x --new-layer --add no-file
+  no_garbage
+}
+
 @test "a failure after the first layer leaves what other images need" {
   mkdir one two
   echo 1 >one/f
@@ -202,7 +211,7 @@ no_garbage() { assert_equal "$(stave gc --dry-run --json | jq '[.. | numbers] | 
     size=$(stat -c %s $file)
     # A tar ends in up to 10 KiB of zeros that nobody needs.
     for part in 5 20 $((size / 2)) $((size - size / 10)); do
-      head -c "$part" "$file" >"cut"
+      head -c "$part" "$file" >cut
       fails_cleanly 5 '"cut"' -- pack -t t --layer cut || return 1
     done
   done

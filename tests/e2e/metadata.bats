@@ -185,19 +185,25 @@ teardown() {
   truncate -s 5M tree/hole
   pack --compression none --layer tree
   [ "$(layer_tar 0 | wc -c)" -gt 5242880 ]
-  ! layer_tar 0 | tar -tv 2>&1 | grep -q '^S'
-  ! layer_tar 0 | head -c 2048 | grep -qa GNU.sparse
+  assert_equal "$(layer_tar 0 | head -c 2048 | grep -ca GNU.sparse)" 0
+  # ustar's type flag of a plain file, where GNU's sparse ones have S.
+  assert_equal "$(layer_tar 0 | head -c 157 | tail -c 1)" 0
 }
 
 @test "holes cost nothing to read" {
   mkdir tree
-  truncate -s 200M tree/hole
-  local before after
-  before=$(awk '/^rchar/ {print $2}' "/proc/$$/io") || skip_because "no /proc/PID/io"
-  stave pack -q -t t --layer tree >/dev/null
-  after=$(awk '/^rchar/ {print $2}' "/proc/$$/io")
-  # A child's bytes are added when it was waited for; 200 MB of holes would show.
-  [ $((after - before)) -lt 20000000 ] || complain "read $((after - before)) bytes"
+  truncate -s 100M tree/hole
+  [ -e /proc/self/io ] || skip_because "this kernel counts no bytes"
+  # What a shell has read includes what its children had, once they are waited for.
+  read_by_packing() {
+    bash -c 'stave pack -q -t t --compression zstd:1 --layer "$0" >/dev/null; while read -r what bytes; do
+      [ "$what" != rchar: ] || echo "$bytes"; done </proc/$$/io' "$1"
+  }
+  [ "$(read_by_packing tree)" -lt 20000000 ] || complain "read $(read_by_packing tree) bytes"
+  # And the counter does count.
+  mkdir full
+  head -c 100M /dev/zero >full/f
+  [ "$(read_by_packing full)" -gt 100000000 ]
 }
 
 @test "names: newline, quotes, spaces, UTF-8, 255 bytes of them" {
@@ -220,7 +226,7 @@ teardown() {
 }
 
 @test "names of 99, 100, 101, 155, 156 and 256 bytes, in directories, too" {
-  mkdir -p tree/$(head -c 154 /dev/zero | tr '\0' p)
+  mkdir -p "tree/$(head -c 154 /dev/zero | tr '\0' p)"
   local n
   for n in 99 100 101 155; do touch "tree/$(head -c "$n" /dev/zero | tr '\0' n)"; done
   for n in 98 99 100 101; do touch "tree/$(head -c 154 /dev/zero | tr '\0' p)/$(head -c "$n" /dev/zero | tr '\0' n)"; done

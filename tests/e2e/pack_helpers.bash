@@ -1,7 +1,7 @@
 # Helpers of the tests of `stave pack`: they read what it made straight from the
 # layout under $STAVE_STORE, with jq, GNU tar and the decompressors, so that no
 # part of stave checks another. `load pack_helpers` comes after `load helpers`.
-# shellcheck shell=bash disable=SC2154  # status, output and stderr are set by bats' run
+# shellcheck shell=bash disable=SC2154,SC2034,SC2119,SC2120  # status, output and stderr are set by bats' run
 
 # pack ARGS...: packs the image `t`; its digest is in $digest, what was said in $said. Fails as pack fails.
 pack() {
