@@ -87,7 +87,7 @@ AddWords parse_add(std::string_view text) {
       throw Error(Kind::usage, fmt::format("--add: {} has no name of its own", quote(text)),
                   fmt::format("say where it goes: --add {}:/DEST", printable(text)));
     }
-    words.destination = "/" + std::string(base);
+    words.destination = fmt::format("/{}", base);
   }
   return words;
 }
@@ -102,8 +102,7 @@ struct Manner {
 
 void set_mtime(const std::string& value, Manner& manner) {
   manner.keep_mtime = value == "keep";
-  manner.mtime.reset();
-  if (!manner.keep_mtime) manner.mtime = parse_time(value, "--mtime");
+  manner.mtime = manner.keep_mtime ? std::nullopt : std::optional(parse_time(value, "--mtime"));
 }
 
 compress::Codec codec_of(const Arguments& arguments) {
