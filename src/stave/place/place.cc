@@ -3,9 +3,11 @@
 #include "stave/place/place.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 #include "stave/base/error.h"
@@ -132,6 +134,28 @@ std::vector<std::string> names_tried(std::string_view name) {
   return names;
 }
 
+// Standard input, which may be silent for as long as it likes: a stop must not wait for its next byte.
+class StoppableInput final : public Source {
+ public:
+  StoppableInput(const Context& context, int fd) : context_(context), fd_(fd), input_(fd, "standard input") {}
+
+  std::size_t read(MutableBytes out) override {
+    constexpr int patience = 100;  // milliseconds between two looks at the stop token
+    ::pollfd poll{.fd = fd_, .events = POLLIN, .revents = 0};
+    int ready = 0;
+    do {
+      context_.check();
+      ready = ::poll(&poll, 1, patience);
+    } while (ready == 0 || (ready < 0 && errno == EINTR));
+    return input_.read(out);
+  }
+
+ private:
+  const Context& context_;
+  int fd_;
+  fs::PipeSource input_;
+};
+
 Located open_stored(const Words& words, const Grounds& grounds) {
   const auto store = open_store(grounds);
   const auto reference = spec::Reference::parse(words.reference);
@@ -202,7 +226,7 @@ Located open(const Context& context, const Words& words, const Grounds& grounds)
       return locate(archive, archive->offers(), words);
     }
     case Transport::stream: {
-      fs::PipeSource input(grounds.input, "standard input");
+      StoppableInput input(context, grounds.input);
       const std::shared_ptr<const Archive> archive =
           Archive::spool(context, input, "standard input", grounds.spool);
       return locate(archive, archive->offers(), words);
