@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <thread>
 
 #include "stave/base/limits.h"
@@ -567,14 +568,13 @@ TEST(Large, FiveThousandReferencesStayFast) {
           "registry.example/image:" + std::to_string(i);
     }
   });
-  const auto begin = std::chrono::steady_clock::now();
+  // The processor's time: the clock on the wall measures who else is at work on this machine.
+  const std::clock_t begin = std::clock();
   store.tag("one:more", a);
   EXPECT_TRUE(store.find_reference("one:more"));
-  const auto spent = std::chrono::steady_clock::now() - begin;
-  RecordProperty("milliseconds",
-                 static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(spent).count()));
-  EXPECT_LT(spent,
-            std::chrono::seconds(10));  // measured: see the commit; unoptimised under sanitizers it is slow
+  const auto milliseconds = (std::clock() - begin) / (CLOCKS_PER_SEC / 1000);
+  RecordProperty("milliseconds", static_cast<int>(milliseconds));
+  EXPECT_LT(milliseconds, 10000);  // 0.9 s without optimisation; anything quadratic takes minutes
 }
 
 }  // namespace
