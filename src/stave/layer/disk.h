@@ -24,8 +24,8 @@ struct Owner {
 // How metadata of files on disk becomes metadata in a layer.
 struct Adopt {
   std::optional<Owner> owner = {};  // nullopt: as found
-  std::optional<std::uint32_t>
-      mode = {};  // of files; directories get the x bits that go with its r bits. nullopt: as found
+  std::optional<std::uint32_t> mode =
+      {};  // of files; directories get the x bits that go with its r bits. nullopt: as found
   std::optional<Timestamp> mtime = {};            // nullopt: as found
   std::optional<std::int64_t> newest_mtime = {};  // SOURCE_DATE_EPOCH: a later time found becomes this one
 };

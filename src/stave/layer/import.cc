@@ -100,13 +100,17 @@ Changeset rewritten(Tree& tree) {
 
 Layer import_tar(const Context& context, Source& input, const Import& how, Tree* tree,
                  const content::Store& store) {
+  if (how.recompress && tree == nullptr) throw Error(Kind::internal, "a layer is rewritten on top of a tree");
   Task task(context, "reading " + how.name, how.size);
   try {
     Counted counted(context, input, task);
-    std::array<std::byte, 6> first{};
+    std::array<std::byte, tar::block_size> first{};
     const std::size_t n = read_full(counted, first);
     if (n == 0) throw Error(Kind::invalid, "the input is empty, not even an empty tar");
     const auto format = compress::sniff(Bytes(first).first(n));
+    if (format == compress::Format::none && n < first.size()) {
+      throw Error(Kind::invalid, fmt::format("no tar: there are only {} bytes", n));
+    }
     PrefixedSource whole(std::string(as_text(Bytes(first).first(n))), counted);
 
     auto writer = store.begin();

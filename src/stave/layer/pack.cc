@@ -34,7 +34,8 @@ Layer pack(const Context& context, const Changeset& changes, const compress::Cod
            const content::Store& store) {
   const bool plain = codec.format == compress::Format::none;
   const Plan plan(changes, codec.format == compress::Format::zstd ? Cuts::zstd() : Cuts::gzip());
-  Task task(context, fmt::format("packing {} {}", changes.size(), changes.size() == 1 ? "entry" : "entries"), plan.size());
+  Task task(context, fmt::format("packing {} {}", changes.size(), changes.size() == 1 ? "entry" : "entries"),
+            plan.size());
 
   std::vector<Slot> slots(
       std::min<std::size_t>(2 * static_cast<std::size_t>(context.jobs) + 2, plan.block_count()));

@@ -20,7 +20,7 @@ using NodePtr = std::shared_ptr<Node>;
 
 // Components looked at while one layer's paths are led through its own symlinks. Layers that people make do
 // this for a handful of entries; 40 symlinks of 64 KiB for each entry would keep us busy for days.
-constexpr std::uint64_t steps_through_links = 50'000'000;
+constexpr std::uint64_t steps_through_links = 20'000'000;
 
 std::shared_ptr<const Tree::Inode> new_directory(const Timestamp& mtime) {
   Tree::Inode inode;
