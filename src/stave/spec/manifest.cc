@@ -91,11 +91,6 @@ DocumentKind classify(std::string_view text, std::string_view media_type) {
     document.refuse(Kind::invalid,
                     fmt::format("ambiguous: it came as {}, but is {}", quote(media_type), name(kind)));
   }
-  const std::string inside = document.string_or_empty("mediaType");
-  if (!inside.empty() && inside != media_type) {
-    document.refuse(Kind::invalid, fmt::format("ambiguous: it came as {}, but says {} inside",
-                                               quote(media_type), quote(inside)));
-  }
   return kind;
 }
 

@@ -161,7 +161,7 @@ struct Config {
 std::vector<Digest> chain_ids(const std::vector<Digest>& diff_ids);
 
 // What an unparsed document is, decided by its content and the media type it came with. Refuses documents that are ambiguous: both `manifests`
-// and `layers` or `config` (CVE-2021-41190), a mediaType inside that contradicts `media_type` (unless empty), Docker schema 1 (Kind::unsupported).
+// and `layers` or `config` (CVE-2021-41190), a mediaType inside or outside of another kind (Docker and OCI names of one kind are alike), Docker schema 1 (Kind::unsupported).
 enum class DocumentKind : std::uint8_t { index, manifest };
 DocumentKind classify(std::string_view text, std::string_view media_type);
 
