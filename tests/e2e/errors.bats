@@ -480,3 +480,36 @@ interrupted() {
   fails_cleanly 2 --label nothing -- pack -t t --label nothing
   fails_cleanly 2 linux -- pack -t t --platform linux/
 }
+
+@test "a copy that fails takes back what it had copied" {
+  hello_binary hello
+  stave pack -q -o oci:layout:hello --add hello
+  local layer
+  layer=$(jq -r '.layers[0].digest' "layout/blobs/sha256/$(jq -r '.manifests[0].digest' layout/index.json | cut -d: -f2)" | cut -d: -f2)
+  printf x | dd of="layout/blobs/sha256/$layer" bs=1 seek=100 conv=notrunc status=none
+  stave images >/dev/null
+  run stave copy oci:layout copied
+  assert_exit 6
+  [ -z "$(find "$STAVE_STORE/blobs" -type f)" ]
+  run stave index create -t all oci:layout
+  assert_exit 6
+  run stave config oci:layout -t edited --env A=b
+  assert_exit 6
+  [ -z "$(find "$STAVE_STORE/blobs" -type f)" ]
+}
+
+@test "a pack that waits for standard input can be stopped" {
+  stave images >/dev/null
+  mkfifo pipe
+  sleep 30 >pipe &
+  local holder=$!
+  stave pack -t waiting --layer - <pipe 2>said &
+  local pid=$!
+  sleep 0.5
+  kill -TERM "$pid"  # a background job of a script ignores SIGINT
+  local status=0
+  wait "$pid" || status=$?
+  kill "$holder"
+  [ "$status" = 143 ]
+  [ -z "$(find "$STAVE_STORE/blobs" -type f)" ]
+}

@@ -112,19 +112,20 @@ int run_config(const Invocation& invocation) {
     return 0;
   }
   const std::string name = place::stored_name(*tag);
-  const auto located = place::open(invocation.context, words, grounds);
-  const auto store = place::open_store(grounds);
-  place::copy_blobs(invocation.context, *located.blobs, located.root, *store);
-  Editor editor(invocation, *store, *store);
-  const auto edited = editor.edit(located.root);
-  if (editor.edited() == 0) {
-    throw Error(Kind::not_found, fmt::format("{} has no image for that platform", quote(words.str())),
-                "`stave inspect` shows what there is");
-  }
-  auto named = edited;
-  named.annotations.merge(place::naming_annotations(name, false));
-  tell_moved(invocation, name, store->tag(name, named), edited.digest);
-  invocation.print(edited.digest.str() + "\n");
+  place::in_store(grounds, [&](const content::Store& store) {
+    const auto located = place::open(invocation.context, words, grounds);
+    place::copy_blobs(invocation.context, *located.blobs, located.root, store);
+    Editor editor(invocation, store, store);
+    const auto edited = editor.edit(located.root);
+    if (editor.edited() == 0) {
+      throw Error(Kind::not_found, fmt::format("{} has no image for that platform", quote(words.str())),
+                  "`stave inspect` shows what there is");
+    }
+    auto named = edited;
+    named.annotations.merge(place::naming_annotations(name, false));
+    tell_moved(invocation, name, store.tag(name, named), edited.digest);
+    invocation.print(edited.digest.str() + "\n");
+  });
   return 0;
 }
 

@@ -52,13 +52,12 @@ void add_to(std::vector<spec::Descriptor>& manifests, const std::vector<spec::De
   }
 }
 
-int finish(const Invocation& invocation, const content::Store& store, const std::string& name,
-           const spec::Descriptor& root) {
+void finish(const Invocation& invocation, const content::Store& store, const std::string& name,
+            const spec::Descriptor& root) {
   auto named = root;
   named.annotations.merge(place::naming_annotations(name, false));
   tell_moved(invocation, name, store.tag(name, named), root.digest);
   invocation.print(root.digest.str() + "\n");
-  return 0;
 }
 
 spec::Annotations annotations_of(const Arguments& arguments, spec::Annotations annotations) {
@@ -78,17 +77,18 @@ spec::Annotations annotations_of(const Arguments& arguments, spec::Annotations a
 int run_create(const Invocation& invocation) {
   const auto grounds = grounds_of(invocation);
   const std::string name = place::stored_name(invocation.arguments.get("--tag").value_or(""));
-  const auto store = place::open_store(grounds);
-  std::vector<spec::Descriptor> manifests;
-  add_to(manifests, gather(invocation, grounds, *store, 0), invocation.context);
-  return finish(invocation, *store, name,
-                image::put_index(*store, manifests, annotations_of(invocation.arguments, {})));
+  place::in_store(grounds, [&](const content::Store& store) {
+    std::vector<spec::Descriptor> manifests;
+    add_to(manifests, gather(invocation, grounds, store, 0), invocation.context);
+    finish(invocation, store, name,
+           image::put_index(store, manifests, annotations_of(invocation.arguments, {})));
+  });
+  return 0;
 }
 
 // The index that a name of the local store stands for.
 struct Named {
   std::string name;
-  std::shared_ptr<const content::Store> store;
   spec::Descriptor root;
   spec::Index index;
 };
@@ -104,41 +104,49 @@ Named open_index(const Invocation& invocation, const place::Grounds& grounds) {
     throw Error(Kind::invalid, fmt::format("{} is a single image, not an index", quote(located.name)),
                 fmt::format("make an index over it: stave index create -t NAME {}", printable(located.name)));
   }
-  return {located.name, place::open_store(grounds), located.root,
+  return {located.name, located.root,
           spec::Index::parse(content::read_document(*located.blobs, located.root))};
 }
 
-int put_edited(const Invocation& invocation, const Named& named) {
-  const auto root = named.store->put(
+void put_edited(const Invocation& invocation, const content::Store& store, const Named& named) {
+  const auto root = store.put(
       named.index.render(), named.index.media_type.empty() ? named.root.media_type : named.index.media_type);
   const auto tag = invocation.arguments.get("--tag");
-  return finish(invocation, *named.store, tag ? place::stored_name(*tag) : named.name, root);
+  finish(invocation, store, tag ? place::stored_name(*tag) : named.name, root);
 }
 
 int run_add(const Invocation& invocation) {
   const auto grounds = grounds_of(invocation);
-  auto named = open_index(invocation, grounds);
-  add_to(named.index.manifests, gather(invocation, grounds, *named.store, 1), invocation.context);
-  named.index.annotations = annotations_of(invocation.arguments, named.index.annotations);
-  return put_edited(invocation, named);
+  place::in_store(grounds, [&](const content::Store& store) {
+    auto named = open_index(invocation, grounds);
+    add_to(named.index.manifests, gather(invocation, grounds, store, 1), invocation.context);
+    named.index.annotations = annotations_of(invocation.arguments, named.index.annotations);
+    put_edited(invocation, store, named);
+  });
+  return 0;
+}
+
+// Takes what a platform or a digest names out of an index.
+void take_out(Named& named, const std::string& word) {
+  const auto digest = Digest::find(word);
+  const auto platform = digest ? std::nullopt : std::optional(spec::Platform::parse(word));
+  const auto removed = std::erase_if(named.index.manifests, [&](const spec::Descriptor& each) {
+    return digest ? each.digest == *digest : each.platform && each.platform->str() == platform->str();
+  });
+  if (removed != 0) return;
+  throw Error(Kind::not_found, fmt::format("{} lists no {}", quote(named.name), quote(word)),
+              "`stave index ls` shows what it lists");
 }
 
 int run_rm(const Invocation& invocation) {
   const auto grounds = grounds_of(invocation);
-  auto named = open_index(invocation, grounds);
-  const auto& words = invocation.arguments.positionals();
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const auto digest = Digest::find(words[i]);
-    const auto platform = digest ? std::nullopt : std::optional(spec::Platform::parse(words[i]));
-    const auto removed = std::erase_if(named.index.manifests, [&](const spec::Descriptor& each) {
-      return digest ? each.digest == *digest : each.platform && each.platform->str() == platform->str();
-    });
-    if (removed == 0) {
-      throw Error(Kind::not_found, fmt::format("{} lists no {}", quote(named.name), quote(words[i])),
-                  "`stave index ls` shows what it lists");
-    }
-  }
-  return put_edited(invocation, named);
+  place::in_store(grounds, [&](const content::Store& store) {
+    auto named = open_index(invocation, grounds);
+    const auto& words = invocation.arguments.positionals();
+    for (std::size_t i = 1; i < words.size(); ++i) take_out(named, words[i]);
+    put_edited(invocation, store, named);
+  });
+  return 0;
 }
 
 int run_ls(const Invocation& invocation) {

@@ -189,8 +189,8 @@ class Packing {
 
   void add_layer(image::Builder& builder, const Manner& manner, const std::string& value) {
     if (value == "-") {
-      fs::PipeSource input(grounds_.input, "standard input");
-      return builder.add_tar_layer(input, import_of("standard input", 0));
+      const auto input = place::open_input(invocation_.context, grounds_);
+      return builder.add_tar_layer(*input, import_of("standard input", 0));
     }
     const std::string path = expand(value, platform_);
     std::error_code error;

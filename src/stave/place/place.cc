@@ -156,6 +156,14 @@ class StoppableInput final : public Source {
   fs::PipeSource input_;
 };
 
+}  // namespace
+
+std::unique_ptr<Source> open_input(const Context& context, const Grounds& grounds) {
+  return std::make_unique<StoppableInput>(context, grounds.input);
+}
+
+namespace {
+
 Located open_stored(const Words& words, const Grounds& grounds) {
   const auto store = open_store(grounds);
   const auto reference = spec::Reference::parse(words.reference);
@@ -226,9 +234,9 @@ Located open(const Context& context, const Words& words, const Grounds& grounds)
       return locate(archive, archive->offers(), words);
     }
     case Transport::stream: {
-      StoppableInput input(context, grounds.input);
+      const auto input = open_input(context, grounds);
       const std::shared_ptr<const Archive> archive =
-          Archive::spool(context, input, "standard input", grounds.spool);
+          Archive::spool(context, *input, "standard input", grounds.spool);
       return locate(archive, archive->offers(), words);
     }
   }
@@ -368,6 +376,32 @@ void check_destination(const Words& destination, const Copy& how, const Grounds&
   }
 }
 
+namespace {
+
+// Runs `work` on the layout at `path`, made where there is none. When it fails, what it put there goes again.
+template <class Work>
+auto in_layout(const std::string& path, std::uint32_t mode, const Work& work) {
+  std::optional<content::Store> store = content::Store::create(path, mode);
+  try {
+    return work(*store);
+  } catch (...) {
+    const auto made = store->made();
+    store.reset();
+    try {
+      content::Store::take_back({}, path, made);
+    } catch (const Error&) {
+      // gc finds it later; what became of the work is the news here.
+    }
+    throw;
+  }
+}
+
+}  // namespace
+
+void in_store(const Grounds& grounds, const std::function<void(const content::Store&)>& work) {
+  in_layout(grounds.store, 0700, work);
+}
+
 Copied copy(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
             const Words& destination, const Copy& how, const Grounds& grounds) {
   std::string name = how.name;
@@ -377,12 +411,15 @@ Copied copy(const Context& context, const content::BlobSource& blobs, const spec
       throw Error(Kind::usage, "the image has no name where it comes from",
                   "say how it is to be called: stave copy SRC NAME[:TAG]");
     }
-    return copy_to_store(context, blobs, root, *open_store(grounds), stored_name(name));
+    return in_layout(grounds.store, 0700, [&](const content::Store& store) {
+      return copy_to_store(context, blobs, root, store, stored_name(name));
+    });
   }
   if (!destination.reference.empty()) name = destination.reference;
   if (destination.transport == Transport::layout) {
-    const auto store = content::Store::create(destination.path, 0755);
-    return copy_to_store(context, blobs, root, store, name);
+    return in_layout(destination.path, 0755, [&](const content::Store& store) {
+      return copy_to_store(context, blobs, root, store, name);
+    });
   }
   const ArchiveWords words{.name = name, .for_docker = how.for_docker};
   if (destination.transport == Transport::stream) {

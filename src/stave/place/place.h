@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,6 +74,13 @@ Copied copy(const Context& context, const content::BlobSource& blobs, const spec
 // Throws what `copy` would throw for the destination alone (a file that exists, a directory that is no
 // layout, a terminal), so that long work is not done in vain. Creates nothing.
 void check_destination(const Words& destination, const Copy& how, const Grounds& grounds);
+
+// Standard input as it is named by "-": a stop is noticed although nothing comes.
+std::unique_ptr<Source> open_input(const Context& context, const Grounds& grounds);
+
+// Runs `work` on the local store, which stays open meanwhile so that gc leaves alone what it puts there. When
+// it fails, what it put there goes again. `work` keeps no other handle on the store that outlives it.
+void in_store(const Grounds& grounds, const std::function<void(const content::Store&)>& work);
 
 // Copies the blobs below `root` that `store` lacks, layers in parallel, children before parents.
 void copy_blobs(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
