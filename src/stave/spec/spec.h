@@ -34,7 +34,8 @@ inline constexpr std::string_view docker_layer_zstd = "application/vnd.docker.im
 bool is_index(std::string_view media_type);     // OCI index or Docker manifest list
 bool is_manifest(std::string_view media_type);  // OCI or Docker image manifest
 bool is_config(std::string_view media_type);    // an image config, OCI or Docker
-bool is_layer(std::string_view media_type);     // a tar layer of any compression, OCI (nondistributable too) or Docker (foreign too)
+bool is_layer(std::string_view media_type);  // a tar layer of any compression, OCI (nondistributable too) or
+                                             // Docker (foreign too)
 }  // namespace media
 
 namespace annotation {
@@ -44,11 +45,13 @@ inline constexpr std::string_view containerd_name = "io.containerd.image.name";
 
 using Annotations = std::map<std::string, std::string>;  // sorted by bytes
 
-// Members of a document that the spec does not name, as (name, JSON text), in the order found; printed after the known ones.
+// Members of a document that the spec does not name, as (name, JSON text), in the order found; printed after
+// the known ones.
 using Extra = std::vector<std::pair<std::string, std::string>>;
 
-// A platform (image-index.md, "Platform"): os/architecture[/variant]. Values are normalised as containerd does: x86_64, x86-64 -> amd64; aarch64 -> arm64;
-// armhf -> arm/v7, armel -> arm/v6; i386 -> 386; arm without variant -> v7; lower case.
+// A platform (image-index.md, "Platform"): os/architecture[/variant]. Values are normalised as containerd
+// does: x86_64, x86-64 -> amd64; aarch64 -> arm64; armhf -> arm/v7, armel -> arm/v6; i386 -> 386; arm without
+// variant -> v7; lower case.
 struct Platform {
   std::string os;
   std::string architecture;
@@ -56,18 +59,22 @@ struct Platform {
   std::string os_version;
   std::vector<std::string> os_features;
 
-  // "linux/arm64/v8", "linux/amd64", "arm64" (linux assumed), "linux/arm64" (variant "v8" filled in). Kind::usage if it is none.
+  // "linux/arm64/v8", "linux/amd64", "arm64" (linux assumed), "linux/arm64" (variant "v8" filled in).
+  // Kind::usage if it is none.
   static Platform parse(std::string_view text);
-  std::string str() const;  // "linux/arm64/v8", always the variant when there is one; os_version in brackets is left out
+  std::string str()
+      const;  // "linux/arm64/v8", always the variant when there is one; os_version in brackets is left out
 
   friend bool operator==(const Platform&, const Platform&) = default;
 };
 
-// Does an image for `offered` run where `wanted` was asked for? os and architecture equal after normalising; variants equal, or arm64's ""=="v8", or of arm,
-// arm64 and amd64 a lower version than wanted (arm/v6 runs on v7, plain amd64 on v3). Only when `wanted` has them count: `os_version`, which must be
-// equal or go on behind a dot ("10.0.17763" takes "10.0.17763.1234"), and features, of which `offered` may need no others.
+// Does an image for `offered` run where `wanted` was asked for? os and architecture equal after normalising;
+// variants equal, or arm64's ""=="v8", or of arm, arm64 and amd64 a lower version than wanted (arm/v6 runs on
+// v7, plain amd64 on v3). Only when `wanted` has them count: `os_version`, which must be equal or go on
+// behind a dot ("10.0.17763" takes "10.0.17763.1234"), and features, of which `offered` may need no others.
 bool runs_on(const Platform& offered, const Platform& wanted);
-// Of `offered`, the index of the one that fits `wanted` best (exact variant first, then the highest lower one, then the first listed); nullopt if none runs.
+// Of `offered`, the index of the one that fits `wanted` best (exact variant first, then the highest lower
+// one, then the first listed); nullopt if none runs.
 std::optional<std::size_t> best_match(const std::vector<Platform>& offered, const Platform& wanted);
 
 // descriptor.md
@@ -135,7 +142,7 @@ struct Config {
   // The "config" object: what to run.
   std::string user;
   std::map<std::string, std::string> exposed_ports;  // name -> JSON of its value, "{}" as a rule
-  std::vector<std::string> env;                       // "NAME=value", order kept
+  std::vector<std::string> env;                      // "NAME=value", order kept
   std::optional<std::vector<std::string>> entrypoint;
   std::optional<std::vector<std::string>> cmd;
   std::map<std::string, std::string> volumes;
@@ -150,18 +157,22 @@ struct Config {
   Extra extra;
 
   static Config parse(std::string_view text);
-  // Top-level members sorted by bytes, as BuildKit prints them (Docker Hub's configs are made so); "config" in the field order of the image-spec's Go type
-  // (User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal, ArgsEscaped, then run_extra); absent ones left out, as Go's omitempty does. `architecture`, `os`, `rootfs` and `config` are always printed.
+  // Top-level members sorted by bytes, as BuildKit prints them (Docker Hub's configs are made so); "config"
+  // in the field order of the image-spec's Go type (User, ExposedPorts, Env, Entrypoint, Cmd, Volumes,
+  // WorkingDir, Labels, StopSignal, ArgsEscaped, then run_extra); absent ones left out, as Go's omitempty
+  // does. `architecture`, `os`, `rootfs` and `config` are always printed.
   std::string render() const;
 
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-// The chain ID of each prefix of `diff_ids` (config.md, "Layer ChainID"): chain[0] is diff_ids[0], chain[n] the digest of "chain[n-1] diff_ids[n]".
+// The chain ID of each prefix of `diff_ids` (config.md, "Layer ChainID"): chain[0] is diff_ids[0], chain[n]
+// the digest of "chain[n-1] diff_ids[n]".
 std::vector<Digest> chain_ids(const std::vector<Digest>& diff_ids);
 
-// What an unparsed document is, decided by its content and the media type it came with. Refuses documents that are ambiguous: both `manifests`
-// and `layers` or `config` (CVE-2021-41190), a mediaType inside or outside of another kind (Docker and OCI names of one kind are alike), Docker schema 1 (Kind::unsupported).
+// What an unparsed document is, decided by its content and the media type it came with. Refuses documents
+// that are ambiguous: both `manifests` and `layers` or `config` (CVE-2021-41190), a mediaType inside or
+// outside of another kind (Docker and OCI names of one kind are alike), Docker schema 1 (Kind::unsupported).
 enum class DocumentKind : std::uint8_t { index, manifest };
 DocumentKind classify(std::string_view text, std::string_view media_type);
 
