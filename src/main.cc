@@ -3,6 +3,7 @@
 // environ, the clock, the terminal and signals.
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -107,6 +108,15 @@ unsigned columns_of(int fd) {
   return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+// Those this process may run on; std::thread::hardware_concurrency counts those of the machine (glibc 2.36).
+unsigned usable_processors() {
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  // Fails on machines with more processors than the set holds (1024).
+  if (sched_getaffinity(0, sizeof usable, &usable) != 0) return std::thread::hardware_concurrency();
+  return static_cast<unsigned>(CPU_COUNT(&usable));
+}
+
 // POSIX: LC_ALL before LC_CTYPE before LANG, and an empty one counts as unset. setlocale would cost a
 // millisecond to say the same.
 bool speaks_utf8(const cli::Surroundings& surroundings) {
@@ -131,7 +141,7 @@ cli::Surroundings read_surroundings(std::stop_token stop) {
   surroundings.stderr_is_terminal = isatty(STDERR_FILENO) != 0;
   const unsigned columns = columns_of(surroundings.stdout_is_terminal ? STDOUT_FILENO : STDERR_FILENO);
   if (columns != 0) surroundings.columns = columns;
-  surroundings.processors = std::thread::hardware_concurrency();  // those this process may run on
+  surroundings.processors = usable_processors();
   surroundings.now = std::time(nullptr);
   surroundings.stop = std::move(stop);
   surroundings.out = [](std::string_view text) { write_all(STDOUT_FILENO, "standard output", text); };

@@ -10,6 +10,7 @@
 #include "stave/cli/arguments.h"
 #include "stave/cli/command.h"
 #include "stave/cli/completion.h"
+#include "stave/cli/grounds.h"
 #include "stave/cli/help.h"
 #include "stave/cli/man.h"
 
@@ -46,23 +47,10 @@ int print_completion(const Invocation& invocation) {
   return 0;
 }
 
-// The date of the pages: the caller's, never today's.
-std::optional<std::int64_t> page_date(const Surroundings& surroundings) {
-  const auto given = surroundings.env("SOURCE_DATE_EPOCH");
-  if (!given) return std::nullopt;
-  constexpr std::uint64_t end_of_9999 = 253402300799;
-  const auto seconds = parse_number(*given);
-  if (!seconds || *seconds > end_of_9999) {
-    throw Error(Kind::usage,
-                fmt::format("SOURCE_DATE_EPOCH: {} is not a number of seconds since 1970", quote(*given)),
-                "unset it, or take what `date +%s` prints");
-  }
-  return static_cast<std::int64_t>(*seconds);
-}
-
 int write_man_pages(const Invocation& invocation) {
   const std::string& directory = invocation.arguments.positionals().front();
-  for (const auto& [name, page] : man_pages(*invocation.program, page_date(invocation.surroundings))) {
+  for (const auto& [name, page] :
+       man_pages(*invocation.program, source_date_epoch(invocation.surroundings))) {
     const std::string path = directory + "/" + name;
     errno = 0;
     std::ofstream file(path, std::ios::binary);
