@@ -155,7 +155,7 @@ std::string bash_commands(const Command& program) {
       names.push_back(option.long_name());
       if (!option.short_name().empty()) names.push_back(option.short_name());
     }
-    if (path.empty()) names.push_back("--version");
+    if (path.empty()) names.emplace_back("--version");
     // The n-th positional decides what it offers, the last one also what follows it.
     std::vector<std::string> kinds;
     for (const Positional& one : command.positionals) {

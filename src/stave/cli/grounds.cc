@@ -74,6 +74,10 @@ std::optional<std::int64_t> source_date_epoch(const Surroundings& surroundings) 
 }
 
 std::string rfc3339(std::int64_t seconds) {
+  constexpr std::int64_t year_1 = -62135596800, end_of_9999 = 253402300799;  // four digits (RFC 3339, 5.6)
+  if (seconds < year_1 || seconds > end_of_9999) {
+    throw Error(Kind::usage, fmt::format("the time {} is not between the years 1 and 9999", seconds));
+  }
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
 }
 
@@ -81,10 +85,10 @@ namespace {
 
 // "2024-09-06T12:05:36Z", "2024-09-06T14:05:36.25+02:00" (RFC 3339, 5.6); nullopt if it is none.
 std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
-  const auto number = [&](std::size_t at, std::size_t length) -> std::optional<unsigned> {
+  const auto number = [&](std::size_t at, std::size_t length) -> std::optional<std::int64_t> {
     if (at + length > text.size()) return std::nullopt;
     const auto value = parse_number(text.substr(at, length));
-    return value ? std::optional(static_cast<unsigned>(*value)) : std::nullopt;
+    return value ? std::optional(static_cast<std::int64_t>(*value)) : std::nullopt;
   };
   const auto year = number(0, 4), month = number(5, 2), day = number(8, 2), hour = number(11, 2),
              minute = number(14, 2), second = number(17, 2);
@@ -93,7 +97,8 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
       text[16] != ':')
     return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
-                                         std::chrono::month(*month), std::chrono::day(*day)};
+                                         std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
   std::size_t at = 19;
   if (at < text.size() && text[at] == '.') {

@@ -29,7 +29,7 @@ spec::Platform this_platform();
 // SOURCE_DATE_EPOCH (reproducible-builds.org): seconds since 1970. Kind::usage if it is set and is no number.
 std::optional<std::int64_t> source_date_epoch(const Surroundings& surroundings);
 
-// RFC 3339 in UTC, with seconds.
+// RFC 3339 in UTC, with seconds. Kind::usage outside of the years 1 to 9999.
 std::string rfc3339(std::int64_t seconds);
 // A time as a person gives it: RFC 3339, or "@SECONDS" or plain SECONDS since 1970. Kind::usage otherwise.
 std::int64_t parse_time(std::string_view text, std::string_view option);

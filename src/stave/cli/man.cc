@@ -55,7 +55,7 @@ std::string escape(std::string_view text) {
 }
 
 // A line that does not begin a request.
-std::string guard(std::string line) { return line.starts_with('.') ? "\\&" + line : line; }
+std::string guard(const std::string& line) { return line.starts_with('.') ? "\\&" + line : line; }
 
 // Prose: what stands between `backquotes` is bold.
 std::string prose(std::string_view text) {
