@@ -152,7 +152,7 @@ std::string raw(const Invocation& invocation, const place::Located& located, con
   if (platforms.empty()) platforms.push_back(this_platform());
   const auto descriptor =
       single ? located.root : image::select(*located.blobs, located.root, platforms.front());
-  const std::string manifest = content::read_document(*located.blobs, descriptor);
+  std::string manifest = content::read_document(*located.blobs, descriptor);
   if (which == "manifest") return manifest;
   return content::read_document(*located.blobs, spec::Manifest::parse(manifest).config);
 }

@@ -41,7 +41,9 @@ std::vector<Line> lines_of(const Invocation& invocation, const content::Store& s
       invocation.context.progress->warn(fmt::format("{}: {}", quote(name_in(descriptor)), e.what()));
     }
   }
-  std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.name < b.name; });
+  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) {
+    return std::pair(a.name, a.page.root.digest) < std::pair(b.name, b.page.root.digest);
+  });
   return lines;
 }
 
