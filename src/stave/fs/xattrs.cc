@@ -117,8 +117,9 @@ Xattrs read_all(const File& file, const Where& where) {
     const std::size_t length = std::strlen(name);
     at += length + 1;
     auto value = ask_all([&](char* out, std::size_t size) { return file.get(name, out, size); }, where);
-    // Removed since the list was made, or listed by a file system that does not give it out.
-    if (!value && (errno == ENODATA || errno == ENOTSUP || errno == EOPNOTSUPP)) continue;
+    // Removed since the list was made, or listed by a file system that does not give it out. (ENOTSUP is
+    // EOPNOTSUPP on Linux.)
+    if (!value && (errno == ENODATA || errno == ENOTSUP)) continue;
     if (!value) fail_value(errno, name, where);
     total += length + value->size();
     if (total > limits::xattrs_bytes) too_large(where);
