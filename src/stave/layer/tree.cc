@@ -164,20 +164,36 @@ void Tree::apply(const Context& context, LayerReader& layer) {
 
 void Tree::edit(const Context& context, LayerReader& layer,
                 const std::function<Origin(const Step&)>& origin_of) {
-  Step step;
-  while (layer.next(step)) {
-    context.check();
-    apply_step(step, origin_of(step));
-  }
+  whole_or_not([&] {
+    Step step;
+    while (layer.next(step)) {
+      context.check();
+      apply_step(step, origin_of(step));
+    }
+  });
 }
 
 void Tree::apply(const Changeset& layer) {
   begin_layer();
-  for (const Change& change : layer) {
-    const Meaning meaning = change.removal ? Meaning::whiteout : Meaning::entry;
-    apply_step(Step{.meaning = meaning, .entry = change.entry}, {change.stamp, change.contents});
-  }
+  whole_or_not([&] {
+    for (const Change& change : layer) {
+      const Meaning meaning = change.removal ? Meaning::whiteout : Meaning::entry;
+      apply_step(Step{.meaning = meaning, .entry = change.entry}, {change.stamp, change.contents});
+    }
+  });
   begin_layer();
+}
+
+// A half of a layer is a tree that nobody made. Keeping the old root costs the copies that keeping `below_`
+// costs anyway.
+void Tree::whole_or_not(const std::function<void()>& work) {
+  const NodePtr before = root_;
+  try {
+    work();
+  } catch (...) {
+    root_ = before;
+    throw;
+  }
 }
 
 void Tree::apply_step(const Step& step, const Origin& origin) {

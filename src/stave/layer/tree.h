@@ -38,8 +38,8 @@ class Tree {
   // symlink by a directory (podman and containerd show it so), one below a symlink of the same layer follows
   // it inside the root. Parents that the layer leaves out are 0755 0:0. Throws Kind::invalid for a hardlink
   // to nowhere or to a directory, Kind::limit for a path deeper than limits::path_depth and for a layer whose
-  // symlinks lead on without end; the tree then holds a part of the layer. The changes of edits not yet taken
-  // are lost.
+  // symlinks lead on without end; nothing of the layer is in the tree then. The changes of edits not yet
+  // taken are no changes any more.
   void apply(const Context& context, LayerReader& layer);
   void apply(const Changeset& layer);
 
@@ -48,8 +48,8 @@ class Tree {
     Stamp stamp;
     std::shared_ptr<const Contents> contents;
   };
-  // The same as an edit, whose changes can be taken: `origin_of` is asked for each entry while its content
-  // can be read.
+  // The same as an edit (all or nothing), whose changes can be taken: `origin_of` is asked for each entry
+  // while its content can be read.
   void edit(const Context& context, LayerReader& layer, const std::function<Origin(const Step&)>& origin_of);
 
   // What is at a path that `resolve` gave (no symlink is followed); nullptr if nothing is.
@@ -87,6 +87,7 @@ class Tree {
  private:
   using NodePtr = std::shared_ptr<Node>;
   void begin_layer();
+  void whole_or_not(const std::function<void()>& work);
   void apply_step(const Step& step, const Origin& origin);
   void whiteout(std::string_view path);
   void make_opaque(std::string_view path);

@@ -62,7 +62,7 @@ DocumentKind kind_of(const json::Node& document) {
   if (!index && !manifest) {
     document.refuse(
         Kind::invalid,
-        "neither an image index (no \"manifests\") nor an image manifest (no \"config\", \"layers\")");
+        R"(neither an image index (no "manifests") nor an image manifest (no "config", "layers"))");
   }
   const DocumentKind kind = index ? DocumentKind::index : DocumentKind::manifest;
   if (!media_type.empty() && kind_of_type(media_type, document) != kind) {
