@@ -332,8 +332,8 @@ RC_GTEST_PROP(Decompress, NoiseIsAnErrorAndNothingElse, ()) {
   const auto format = *rc::gen::element(Format::gzip, Format::zstd);
   const std::string magic = *rc::gen::element(""s, header, "\x28\xb5\x2f\xfd"s, "\x50\x2a\x4d\x18"s);
   const auto failed = failure(magic + *rc::gen::arbitrary<std::string>(), format);
-  RC_ASSERT(!failed || failed->kind == Kind::invalid || failed->kind == Kind::limit ||
-            failed->kind == Kind::unsupported);
+  RC_ASSERT((!failed || failed->kind == Kind::invalid || failed->kind == Kind::limit ||
+             failed->kind == Kind::unsupported));
 }
 
 // A Source that breaks off with an error of its own.
