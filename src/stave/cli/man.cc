@@ -93,7 +93,7 @@ std::string placeholder(std::string_view text) {
 // Filled text in lines of a length that is easy to read in the source as well.
 std::string filled(std::string_view text) {
   std::string out;
-  for (std::string& line : wrap(prose(text), 78)) out += guard(std::move(line)) + "\n";
+  for (const std::string& line : wrap(prose(text), 78)) out += guard(line) + "\n";
   return out;
 }
 

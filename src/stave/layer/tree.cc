@@ -157,8 +157,13 @@ void Tree::begin_layer() {
 }
 
 void Tree::apply(const Context& context, LayerReader& layer) {
+  apply(context, layer, [](const Step&) { return Origin{}; });
+}
+
+void Tree::apply(const Context& context, LayerReader& layer,
+                 const std::function<Origin(const Step&)>& origin_of) {
   begin_layer();
-  edit(context, layer, [](const Step&) { return Origin{}; });
+  edit(context, layer, origin_of);
   begin_layer();
 }
 
@@ -178,7 +183,7 @@ void Tree::apply(const Changeset& layer) {
   whole_or_not([&] {
     for (const Change& change : layer) {
       const Meaning meaning = change.removal ? Meaning::whiteout : Meaning::entry;
-      apply_step(Step{.meaning = meaning, .entry = change.entry}, {change.stamp, change.contents});
+      apply_step(Step{.meaning = meaning, .entry = change.entry}, {change.stamp, change.contents, {}});
     }
   });
   begin_layer();
@@ -229,9 +234,10 @@ void Tree::make_opaque(std::string_view path) {
 }
 
 void Tree::put_entry(const Entry& entry, const Origin& origin) {
-  auto inode = entry.meta.type == Type::hardlink
-                   ? target_of(entry)
-                   : std::make_shared<const Inode>(Inode{entry.meta, origin.stamp, origin.contents});
+  auto inode =
+      entry.meta.type == Type::hardlink
+          ? target_of(entry)
+          : std::make_shared<const Inode>(Inode{entry.meta, origin.stamp, origin.contents, origin.digest});
   if (entry.path.empty()) {
     if (inode->meta.type != Type::directory)
       throw Error(Kind::invalid, "the root of an image is a directory");

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "stave/base/context.h"
+#include "stave/hash/digest.h"
 #include "stave/layer/changeset.h"
 #include "stave/layer/reader.h"
 
@@ -29,6 +30,7 @@ class Tree {
     Metadata meta;  // type is never hardlink
     Stamp stamp;
     std::shared_ptr<const Contents> contents;
+    std::optional<Digest> digest = {};  // SHA-256 of the content of a regular file, where it is known
   };
 
   Tree();  // an empty root directory, 0755 0:0
@@ -45,11 +47,13 @@ class Tree {
 
   // Where the content of a file comes from.
   struct Origin {
-    Stamp stamp;
-    std::shared_ptr<const Contents> contents;
+    Stamp stamp = {};
+    std::shared_ptr<const Contents> contents = {};
+    std::optional<Digest> digest = {};
   };
-  // The same as an edit (all or nothing), whose changes can be taken: `origin_of` is asked for each entry
-  // while its content can be read.
+  // `origin_of` is asked for each entry while its content can be read.
+  void apply(const Context& context, LayerReader& layer, const std::function<Origin(const Step&)>& origin_of);
+  // The same as an edit (all or nothing), whose changes can be taken.
   void edit(const Context& context, LayerReader& layer, const std::function<Origin(const Step&)>& origin_of);
 
   // What is at a path that `resolve` gave (no symlink is followed); nullptr if nothing is.

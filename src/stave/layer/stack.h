@@ -1,0 +1,45 @@
+// Stack: layers on top of each other, each of which can be read as often as is
+// needed. What an image, a single tar and a tree to be unpacked have in common.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stave/base/context.h"
+#include "stave/base/stream.h"
+#include "stave/layer/changeset.h"
+#include "stave/layer/tree.h"
+
+namespace stave::layer {
+
+struct Stack {
+  struct Piece {
+    std::string name;        // for messages: "layer 2 (sha256:…)", "\"rootfs.tar\""
+    std::uint64_t size = 0;  // of what is stored, for progress; 0: unknown
+    // The plain tar. Where it belongs to an image, it fails at its end unless digest and diff_id are right.
+    std::function<std::unique_ptr<Source>()> open;
+  };
+  std::vector<Piece> pieces;  // the lowest first
+};
+
+// A tar on its own (plain, gzip or zstd by its first bytes) as a piece. `open_file` gives its stored bytes,
+// each time from the start. Kind::unsupported for xz and bzip2, with the pipe that helps.
+Stack::Piece piece_of_tar(std::string name, std::uint64_t size,
+                          std::function<std::unique_ptr<Source>()> open_file);
+
+// Puts the pieces on top of `on`. Every regular file gets the SHA-256 of its content (Inode::digest), and a
+// stamp that says where it is: `device` is the number of the piece, `inode` that of its entry. Costs one pass
+// over every piece, its decompression and two hashes.
+Tree read_stack(const Context& context, const Stack& stack, Tree on = {});
+
+// Gives contents to those changes that `read_stack` of this stack found and that have none: one more pass
+// over the pieces that hold any, whose wanted files go into one unnamed file in `directory`. Costs their size
+// on disk.
+void spool_contents(const Context& context, const Stack& stack, const std::string& directory,
+                    Changeset& changes);
+
+}  // namespace stave::layer

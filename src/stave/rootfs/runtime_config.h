@@ -1,0 +1,44 @@
+// From an image's config to a runtime's (image-spec, conversion.md; runtime-spec
+// 1.2, config.md): how a container of this image is run.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stave/fs/fs.h"
+#include "stave/spec/spec.h"
+
+namespace stave::rootfs {
+
+struct Volume {
+  std::string source;       // absolute host path
+  std::string destination;  // absolute, in the container
+  bool read_only = false;
+};
+
+enum class Network : std::uint8_t { host, none };
+
+// What is wanted beside, or instead of, what the image says.
+struct Wishes {
+  std::vector<std::string> arguments = {};                  // instead of Cmd
+  std::optional<std::vector<std::string>> entrypoint = {};  // instead of Entrypoint; Cmd is dropped then
+  std::vector<std::string> env = {};                        // "NAME=value", over the image's
+  std::optional<std::string> workdir = {};
+  std::optional<std::string> user = {};  // as Config.User
+  std::vector<Volume> volumes = {};
+  Network network = Network::none;
+  bool terminal = false;
+  bool read_only = false;
+  std::string hostname = {};  // empty: "stave"
+  bool rootless = false;      // for a user namespace: no sysfs of its own, no cgroup, no devices
+};
+
+// The text of config.json. `root` is the image's root file system, in which names of User are looked up
+// (etc/passwd and etc/group, resolved inside and read with a limit). Throws Kind::invalid for a user that is
+// in neither, Kind::usage for an image that says no command when none is wished.
+std::string runtime_config(const spec::Config& config, const fs::Dir& root, const Wishes& wishes);
+
+}  // namespace stave::rootfs
