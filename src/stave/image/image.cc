@@ -300,26 +300,47 @@ std::unique_ptr<Source> open_layer(const content::BlobSource& blobs, const spec:
   return std::make_unique<PlainLayer>(content::open_verified(blobs, descriptor), diff_id);
 }
 
-layer::Tree tree_of(const Context& context, const content::BlobSource& blobs, const Image& image) {
-  layer::Tree tree;
+layer::Stack stack_of(const content::BlobSource& blobs, const Image& image) {
+  layer::Stack stack;
   for (std::size_t i = 0; i < image.manifest.layers.size(); ++i) {
     const auto& descriptor = image.manifest.layers[i];
+    const std::string name = fmt::format("layer {} ({})", i + 1, descriptor.digest.str());
     if (!spec::media::is_layer(descriptor.media_type)) {
-      throw Error(Kind::unsupported,
-                  fmt::format("layer {} is of type {}", i + 1, quote(descriptor.media_type)));
+      throw Error(Kind::unsupported, fmt::format("{} is of type {}", name, quote(descriptor.media_type)));
     }
-    Task task(context, fmt::format("reading layer {}", i + 1), descriptor.size);
-    try {
-      const auto plain = open_layer(blobs, descriptor, image.config.diff_ids[i]);
-      layer::LayerReader reader(*plain);
-      tree.apply(context, reader);
-      reader.finish();
-    } catch (const Error& e) {
-      throw e.within(fmt::format("layer {} ({})", i + 1, descriptor.digest.str()));
-    }
-    task.done();
+    stack.pieces.push_back({.name = name,
+                            .size = descriptor.size,
+                            .open = [&blobs, descriptor, diff_id = image.config.diff_ids[i]] {
+                              return open_layer(blobs, descriptor, diff_id);
+                            }});
   }
-  return tree;
+  return stack;
+}
+
+Image without_last(Image image, std::size_t count) {
+  const std::size_t layers = image.manifest.layers.size();
+  if (count > layers) {
+    throw Error(Kind::usage, fmt::format("the image has {} layers, {} cannot be left off", layers, count));
+  }
+  if (count == 0) return image;
+  settle_history(image.config);
+  image.manifest.layers.resize(layers - count, image.manifest.config);
+  image.config.diff_ids.resize(layers - count, image.manifest.config.digest);
+  // Everything from the first layer that goes on is about an image that is no more.
+  std::size_t kept = 0;
+  std::size_t end = 0;
+  while (end < image.config.history.size()) {
+    const bool layer = !image.config.history[end].empty_layer;
+    if (layer && kept == layers - count) break;
+    if (layer) ++kept;
+    ++end;
+  }
+  image.config.history.resize(end);
+  return image;
+}
+
+layer::Tree tree_of(const Context& context, const content::BlobSource& blobs, const Image& image) {
+  return layer::read_stack(context, stack_of(blobs, image), layer::Digests::no);
 }
 
 }  // namespace stave::image

@@ -14,6 +14,7 @@
 #include "stave/base/context.h"
 #include "stave/content/store.h"
 #include "stave/layer/pack.h"
+#include "stave/layer/stack.h"
 #include "stave/layer/tree.h"
 #include "stave/spec/spec.h"
 
@@ -68,6 +69,14 @@ std::vector<Leaf> leaves(const content::BlobSource& blobs, const spec::Descripto
 // it runs there. Kind::not_found naming what there is.
 spec::Descriptor select(const content::BlobSource& blobs, const spec::Descriptor& root,
                         const spec::Platform& platform);
+
+// Its layers, the lowest first, to be read as often as is needed: each is verified (digest and diff_id) when
+// its end is reached. `blobs` must outlive the stack. Kind::unsupported for a layer of an unknown media type.
+layer::Stack stack_of(const content::BlobSource& blobs, const Image& image);
+
+// The image without its last `count` layers: their history goes with them, what runs stays. Kind::usage if it
+// has fewer.
+Image without_last(Image image, std::size_t count);
 
 // The tree of all its layers, read and verified (digest and diff_id). Costs the decompression of every layer.
 layer::Tree tree_of(const Context& context, const content::BlobSource& blobs, const Image& image);

@@ -31,10 +31,12 @@ struct Stack {
 Stack::Piece piece_of_tar(std::string name, std::uint64_t size,
                           std::function<std::unique_ptr<Source>()> open_file);
 
-// Puts the pieces on top of `on`. Every regular file gets the SHA-256 of its content (Inode::digest), and a
-// stamp that says where it is: `device` is the number of the piece, `inode` that of its entry. Costs one pass
-// over every piece, its decompression and two hashes.
-Tree read_stack(const Context& context, const Stack& stack, Tree on = {});
+// Puts the pieces on top of `on`. Every regular file gets a stamp that says where it is: `device` is the
+// number of the piece, `inode` that of its entry; with Digests::yes also the SHA-256 of its content
+// (Inode::digest). Costs one pass over every piece: its decompression and, for images and for digests, a hash
+// each.
+enum class Digests : std::uint8_t { no, yes };
+Tree read_stack(const Context& context, const Stack& stack, Digests digests, Tree on = {});
 
 // Gives contents to those changes that `read_stack` of this stack found and that have none: one more pass
 // over the pieces that hold any, whose wanted files go into one unnamed file in `directory`. Costs their size

@@ -1,0 +1,156 @@
+// Stack: reading layers in order, and those of their files that are wanted again.
+
+#include "stave/layer/stack.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "stave/base/error.h"
+#include "stave/base/limits.h"
+#include "stave/base/text.h"
+#include "stave/compress/compress.h"
+#include "stave/fs/fs.h"
+#include "stave/layer/reader.h"
+
+namespace stave::layer {
+namespace {
+
+// Owns the chain from a file to the plain tar in it.
+class PlainTar final : public Source {
+ public:
+  explicit PlainTar(std::unique_ptr<Source> stored) : stored_(std::move(stored)) {
+    std::array<std::byte, tar::block_size> first{};
+    const std::size_t n = read_full(*stored_, first);
+    if (n == 0) throw Error(Kind::invalid, "the file is empty, not even an empty tar");
+    prefixed_ = std::make_unique<PrefixedSource>(std::string(as_text(Bytes(first).first(n))), *stored_);
+    plain_ = compress::decompress(*prefixed_, compress::sniff(Bytes(first).first(n)));
+  }
+  std::size_t read(MutableBytes out) override { return plain_->read(out); }
+
+ private:
+  std::unique_ptr<Source> stored_;
+  std::unique_ptr<Source> prefixed_;
+  std::unique_ptr<Source> plain_;
+};
+
+// Advances a task by the plain bytes that pass; the total is that of the stored ones, so the task has none.
+class Watched final : public Source {
+ public:
+  Watched(const Context& context, Source& source, Task& task)
+      : context_(context), source_(source), task_(task) {}
+  std::size_t read(MutableBytes out) override {
+    context_.check();
+    const std::size_t n = source_.read(out);
+    task_.advance(n);
+    return n;
+  }
+
+ private:
+  const Context& context_;
+  Source& source_;
+  Task& task_;
+};
+
+bool has_content(const Metadata& meta) { return meta.type == Type::regular && meta.size != 0; }
+
+// Reads one piece to its end, so that whatever verifies it has seen everything.
+void read_piece(const Context& context, const Stack::Piece& piece,
+                const std::function<void(LayerReader&)>& work) {
+  Task task(context, "reading " + piece.name, 0);
+  try {
+    const auto plain = piece.open();
+    Watched watched(context, *plain, task);
+    LayerReader reader(watched);
+    work(reader);
+    reader.finish();
+  } catch (const Error& e) {
+    throw e.kind() == Kind::cancelled ? e : e.within(piece.name);
+  }
+  task.done();
+}
+
+Digest digest_of_content(LayerReader& reader, std::vector<std::byte>& buffer) {
+  Hasher hasher;
+  while (const std::size_t n = reader.read(buffer)) hasher.update(Bytes(buffer).first(n));
+  return std::move(hasher).finish();
+}
+
+// Content that was read off the stack once more; where each file begins in it, the map knows.
+class Spooled final : public Contents {
+ public:
+  explicit Spooled(const std::string& directory) : file_(fs::TempFile::anonymous(directory)) {}
+
+  void keep(LayerReader& reader, const Stamp& stamp, std::vector<std::byte>& buffer) {
+    offsets_[{stamp.device, stamp.inode}] = file_.size();
+    while (const std::size_t n = reader.read(buffer)) file_.write(Bytes(buffer).first(n));
+  }
+
+  void read(const Change& change, std::uint64_t offset, MutableBytes out) const override {
+    const auto at = offsets_.find({change.stamp.device, change.stamp.inode});
+    if (at == offsets_.end()) throw Error(Kind::internal, "the content of a file was not spooled");
+    fs::read_at(file_.fd(), at->second + offset, out, "the spooled layers");
+  }
+
+ private:
+  fs::TempFile file_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> offsets_;
+};
+
+}  // namespace
+
+Stack::Piece piece_of_tar(std::string name, std::uint64_t size,
+                          std::function<std::unique_ptr<Source>()> open_file) {
+  return {.name = std::move(name), .size = size, .open = [open = std::move(open_file)] {
+            return std::make_unique<PlainTar>(open());
+          }};
+}
+
+Tree read_stack(const Context& context, const Stack& stack, Digests digests, Tree on) {
+  std::vector<std::byte> buffer(limits::copy_buffer);
+  for (std::size_t i = 0; i < stack.pieces.size(); ++i) {
+    std::uint64_t entry = 0;
+    read_piece(context, stack.pieces[i], [&](LayerReader& reader) {
+      on.apply(context, reader, [&](const Step& step) {
+        ++entry;
+        Tree::Origin origin;
+        origin.stamp.device = i;
+        origin.stamp.inode = entry;
+        if (digests == Digests::yes && has_content(step.entry.meta))
+          origin.digest = digest_of_content(reader, buffer);
+        return origin;
+      });
+    });
+  }
+  return on;
+}
+
+void spool_contents(const Context& context, const Stack& stack, const std::string& directory,
+                    Changeset& changes) {
+  std::map<std::uint64_t, std::map<std::uint64_t, std::vector<Change*>>> wanted;  // by piece and entry
+  for (Change& change : changes) {
+    if (!change.removal && has_content(change.entry.meta) && !change.contents)
+      wanted[change.stamp.device][change.stamp.inode].push_back(&change);
+  }
+  if (wanted.empty()) return;
+  const auto spooled = std::make_shared<Spooled>(directory);
+  std::vector<std::byte> buffer(limits::copy_buffer);
+  for (const auto& [piece, entries] : wanted) {
+    if (piece >= stack.pieces.size()) throw Error(Kind::internal, "a change is of another stack");
+    read_piece(context, stack.pieces[piece], [&](LayerReader& reader) {
+      Step step;
+      for (std::uint64_t entry = 1; reader.next(step); ++entry) {
+        context.check();
+        const auto found = entries.find(entry);
+        if (found != entries.end()) spooled->keep(reader, found->second.front()->stamp, buffer);
+      }
+    });
+    for (const auto& [entry, those] : entries) {
+      for (Change* change : those) change->contents = spooled;
+    }
+  }
+}
+
+}  // namespace stave::layer
