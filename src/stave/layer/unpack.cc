@@ -1,0 +1,235 @@
+// unpack: one pass over the layers, into a directory beside the target that nobody
+// sees. The tree in memory says what goes where; nothing that a layer says is
+// ever a path on disk, only a name in a directory that was just made.
+//
+// No fsync: a tree that a crash damages is unpacked again, and its layers were verified.
+
+#include "stave/layer/unpack.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "stave/base/error.h"
+#include "stave/base/text.h"
+#include "stave/fs/make.h"
+#include "stave/fs/staging.h"
+#include "stave/layer/disk.h"
+#include "stave/layer/reader.h"
+#include "stave/layer/record.h"
+#include "stave/layer/record_text.h"
+#include "stave/layer/unpack_stage.h"
+
+namespace stave::layer {
+namespace {
+
+constexpr const char* files_name = "files";
+constexpr const char* tree_name = "tree";
+constexpr const char* bundle_name = "bundle";
+constexpr const char* rootfs_name = "rootfs";
+
+// A target, taken apart.
+struct Place {
+  std::string parent;
+  std::string name;
+};
+
+Place place_of(std::string_view target) {
+  while (target.size() > 1 && target.ends_with('/')) target.remove_suffix(1);
+  const std::size_t slash = target.rfind('/');
+  const std::string name(target.substr(slash + 1));  // npos + 1 is 0
+  if (name.empty() || name == "." || name == "..") {
+    throw Error(Kind::usage,
+                fmt::format("{} cannot be unpacked to: it has no name of its own", quote(target)),
+                "name a directory that is to appear");
+  }
+  if (slash == std::string_view::npos) return {".", name};
+  return {slash == 0 ? "/" : std::string(target.substr(0, slash)), name};
+}
+
+[[noreturn]] void taken(const std::string& target, std::string_view why) {
+  throw Error(Kind::exists, fmt::format("{}: {}", quote(target), why),
+              "name a directory that does not exist, or an empty one");
+}
+
+void check_free(const fs::Dir& parent, const std::string& name, const std::string& target) {
+  const auto there = parent.find(name);
+  if (!there) return;
+  if (there->type == fs::FileType::symlink) taken(target, "is a symlink");
+  if (there->type != fs::FileType::directory) taken(target, "is there already, and no directory");
+  if (fs::is_mount_point(parent, name)) taken(target, "something is mounted there");
+  if (!parent.list(name).empty()) taken(target, "is not empty");
+}
+
+// A record of a tree that is gone may be replaced, a file of somebody's who likes that name may not.
+void check_record_free(const fs::Dir& parent, const std::string& name) {
+  if (!parent.find(name)) return;
+  const auto file = std::make_shared<const fs::Fd>(parent.open_file(name));
+  std::array<std::byte, 32> beginning{};
+  fs::FileSource source(file, 0, fs::stat(*file).size, name);
+  const std::size_t n = read_full(source, beginning);
+  if (looks_like_record(as_text(Bytes(beginning).first(n)))) return;
+  throw Error(
+      Kind::exists,
+      fmt::format("{} is no record of an unpacked tree, and in its place", quote(parent.name() + "/" + name)),
+      "move it away, or unpack under another name");
+}
+
+// Advances a task by the plain bytes that pass.
+class Watched final : public Source {
+ public:
+  Watched(const Context& context, Source& source, Task& task)
+      : context_(context), source_(source), task_(task) {}
+  std::size_t read(MutableBytes out) override {
+    context_.check();
+    const std::size_t n = source_.read(out);
+    task_.advance(n);
+    return n;
+  }
+
+ private:
+  const Context& context_;
+  Source& source_;
+  Task& task_;
+};
+
+// Puts one layer on top of the tree; its files into the stage.
+void apply_piece(const Context& context, const Stack::Piece& piece, Stage& stage, Tree& tree) {
+  Task task(context, "unpacking " + piece.name, 0);
+  try {
+    const auto plain = piece.open();
+    Watched watched(context, *plain, task);
+    LayerReader reader(watched);
+    tree.apply(context, reader, [&](const Step& step) { return stage.take(step, reader); });
+    reader.finish();
+  } catch (const Error& e) {
+    throw e.kind() == Kind::cancelled ? e : e.within(piece.name);
+  }
+  task.done();
+}
+
+// Of the xattrs in the image, those that the disk has not.
+Xattrs missing_on_disk(const Xattrs& image, const fs::Xattrs& disk) {
+  Xattrs missing;
+  for (const auto& xattr : image) {
+    if (is_packed_xattr(xattr.first) && !std::binary_search(disk.begin(), disk.end(), xattr))
+      missing.push_back(xattr);
+  }
+  return missing;
+}
+
+Record record_of(const Context& context, const Tree& tree, const fs::Dir& root, Owners owners) {
+  Record record;
+  if (owners == Owners::aside) record.aside = Record::Aside{::geteuid(), ::getegid()};
+  fs::walk(root, [&](const fs::Found& found) {
+    context.check();
+    const Tree::Inode* inode = tree.find(found.path);
+    if (inode == nullptr)
+      throw Error(Kind::internal, fmt::format("{} was never unpacked", quote(found.path)));
+    Record::Known known{.meta = inode->meta, .disk = found.stat, .digest = inode->digest};
+    known.meta.size = 0;
+    known.meta.link.clear();
+    known.meta.xattrs = missing_on_disk(inode->meta.xattrs, found.xattrs);
+    record.known.emplace_hint(record.known.end(), found.path, std::move(known));
+    return true;
+  });
+  return record;
+}
+
+void write_record(const Record& record, const fs::Dir& dir, const std::string& name) {
+  fs::TempFile file = fs::TempFile::in(dir, 0600);
+  record.write(file);
+  std::move(file).publish(name, fs::TempFile::Existing::replace, false);
+}
+
+class Unpacking {
+ public:
+  Unpacking(const Context& context, const std::string& target, const Unpack& how)
+      : context_(context),
+        target_(target),
+        how_(how),
+        place_(place_of(target)),
+        parent_(fs::Dir::open(place_.parent)) {
+    check();
+    if (fs::Staging::remove_left_over(parent_) != 0)
+      context.progress->warn(
+          fmt::format("{}: some of what a killed unpack left there cannot be removed", quote(place_.parent)));
+    staging_.emplace(parent_, place_.name);
+  }
+
+  Unpacked run(const Stack& stack) {
+    const fs::Dir files = staging_->dir().make_dir(files_name, 0700);
+    Stage stage(context_, files, how_.owners);
+    Tree tree;
+    for (const auto& piece : stack.pieces) apply_piece(context_, piece, stage, tree);
+
+    const bool bundle = static_cast<bool>(how_.bundle);
+    const fs::Dir around =
+        bundle ? staging_->dir().make_dir(bundle_name, 0700) : staging_->dir().open_dir("");
+    const std::string name = bundle ? rootfs_name : tree_name;
+    const fs::Dir root = around.make_dir(name, 0700);
+    stage.plant(tree, root);
+    const fs::Time now = fs::time_after_now(files);
+    Record record = record_of(context_, tree, root, how_.owners);
+    record.taken = now;
+    if (record.known.size() != stage.unpacked().entries + 1) {
+      throw Error(Kind::invalid,
+                  fmt::format("{}: the file system takes two names of the image for one", quote(target_)),
+                  "unpack to a file system that tells upper from lower case");
+    }
+    stage.warn();
+    publish(record, around);
+    return stage.unpacked();
+  }
+
+ private:
+  void check() const {
+    check_free(parent_, place_.name, target_);
+    if (!how_.bundle) check_record_free(parent_, record_name());
+  }
+  std::string record_name() const { return place_.name + ".stave"; }
+
+  // A record without its tree harms nobody; a tree kept aside without its record would have lost its owners.
+  void publish(const Record& record, const fs::Dir& around) const {
+    if (how_.bundle) {
+      write_record(record, around, Record::name_for(rootfs_name));
+      how_.bundle(around);
+      check();
+      context_.check();
+      return staging_->publish(bundle_name, place_.name);
+    }
+    check();
+    context_.check();
+    write_record(record, parent_, record_name());
+    try {
+      staging_->publish(tree_name, place_.name);
+    } catch (const Error&) {
+      parent_.remove_file(record_name());
+      throw;
+    }
+  }
+
+  const Context& context_;
+  const std::string& target_;
+  const Unpack& how_;
+  Place place_;
+  fs::Dir parent_;
+  std::optional<fs::Staging> staging_;
+};
+
+}  // namespace
+
+void check_target(const std::string& target) {
+  const Place place = place_of(target);
+  const fs::Dir parent = fs::Dir::open(place.parent);
+  check_free(parent, place.name, target);
+}
+
+Unpacked unpack(const Context& context, const Stack& stack, const std::string& target, const Unpack& how) {
+  return Unpacking(context, target, how).run(stack);
+}
+
+}  // namespace stave::layer
