@@ -34,11 +34,13 @@ struct Wishes {
   bool read_only = false;
   std::string hostname = {};  // empty: "stave"
   bool rootless = false;      // for a user namespace: no sysfs of its own, no cgroup, no devices
+  bool one_id = false;        // nobody but uid and gid 0 exists: no other user, no additional groups
 };
 
 // The text of config.json. `root` is the image's root file system, in which names of User are looked up
 // (etc/passwd and etc/group, resolved inside and read with a limit). Throws Kind::invalid for a user that is
-// in neither, Kind::usage for an image that says no command when none is wished.
+// in neither, Kind::usage for an image that says no command when none is wished, Kind::denied for another
+// user than root where there is one id only, Kind::unsupported for another system than Linux.
 std::string runtime_config(const spec::Config& config, const fs::Dir& root, const Wishes& wishes);
 
 }  // namespace stave::rootfs
