@@ -69,14 +69,12 @@ layer::Stack stack_of_file(const std::shared_ptr<const fs::Fd>& file, const std:
       name, size, [file, size, name] { return std::make_unique<fs::FileSource>(file, 0, size, name); })}};
 }
 
-Layers open_image(const Invocation& invocation, const Operand& operand, const place::Grounds& grounds) {
+Layers open_image(const Invocation& invocation, const Operand& operand,
+                  const std::optional<spec::Platform>& platform, const place::Grounds& grounds) {
   auto located = place::open(invocation.context, operand.words, grounds);
-  const auto platforms = platforms_of(invocation.arguments);
-  if (platforms.size() > 1) throw Error(Kind::usage, "--platform: one at a time");
-  const bool single = platforms.empty() && !spec::media::is_index(located.root.media_type);
-  const auto descriptor = single ? located.root
-                                 : image::select(*located.blobs, located.root,
-                                                 platforms.empty() ? this_platform() : platforms.front());
+  const bool single = !platform && !spec::media::is_index(located.root.media_type);
+  const auto descriptor =
+      single ? located.root : image::select(*located.blobs, located.root, platform.value_or(this_platform()));
   auto image = image::without_last(image::load(*located.blobs, descriptor), operand.layers_off);
   Layers layers{.blobs = located.blobs,
                 .image = {},
@@ -107,6 +105,14 @@ Operand Operand::parse(std::string_view text) {
 }
 
 Layers open_layers(const Invocation& invocation, const Operand& operand, const place::Grounds& grounds) {
+  const auto platforms = platforms_of(invocation.arguments);
+  if (platforms.size() > 1) throw Error(Kind::usage, "--platform: one at a time");
+  return open_layers(invocation, operand, platforms.empty() ? std::nullopt : std::optional(platforms.front()),
+                     grounds);
+}
+
+Layers open_layers(const Invocation& invocation, const Operand& operand,
+                   const std::optional<spec::Platform>& platform, const place::Grounds& grounds) {
   if (operand.is == Operand::Is::directory)
     throw Error(Kind::usage, fmt::format("{} is a directory, which has no layers", quote(operand.text)));
   if (operand.is == Operand::Is::tar) {
@@ -115,13 +121,14 @@ Layers open_layers(const Invocation& invocation, const Operand& operand, const p
         fs::Dir::open(real.parent_path().string()).open_file(real.filename().string()));
     return open_tar(std::move(file), quote(operand.text));
   }
-  if (operand.words.transport != place::Transport::stream) return open_image(invocation, operand, grounds);
+  if (operand.words.transport != place::Transport::stream)
+    return open_image(invocation, operand, platform, grounds);
   auto input = spool_input(invocation, grounds);
   if (!is_image_archive(invocation, *input, grounds)) return open_tar(std::move(input), "standard input");
   if (::lseek(input->get(), 0, SEEK_SET) != 0) throw_errno(errno, "standard input");
   place::Grounds again = grounds;
   again.input = input->get();
-  return open_image(invocation, operand, again);
+  return open_image(invocation, operand, platform, again);
 }
 
 }  // namespace stave::cli

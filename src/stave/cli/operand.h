@@ -41,8 +41,11 @@ struct Layers {
   layer::Stack stack;
 };
 
-// Opens an image (the one for `platform`, else for this machine; a single image as it is when no platform was
-// named) or a tar. Kind::usage for a directory.
+// Opens an image (the one for `platform`, else for this machine; a single image as it is when no platform is
+// given) or a tar. Kind::usage for a directory.
+Layers open_layers(const Invocation& invocation, const Operand& operand,
+                   const std::optional<spec::Platform>& platform, const place::Grounds& grounds);
+// The same for the one --platform that may have been given.
 Layers open_layers(const Invocation& invocation, const Operand& operand, const place::Grounds& grounds);
 
 }  // namespace stave::cli

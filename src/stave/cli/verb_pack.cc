@@ -174,6 +174,27 @@ class Packing {
     if (option == "--rm") builder.remove(value);
     if (option == "--layer") add_layer(builder, manner, value);
     if (option == "--add") add(builder, manner, value);
+    if (option == "--tree") add_tree(builder, manner, value);
+  }
+
+  // Metadata exactly as found, unless something was said.
+  layer::Adopt as_found(const Manner& manner) const {
+    layer::Adopt adopt{.owner = {}, .mode = manner.mode, .mtime = {}, .newest_mtime = epoch_};
+    if (manner.owner) adopt.owner = layer::Owner{manner.owner->uid, manner.owner->gid};
+    if (manner.mtime) adopt.mtime = layer::Timestamp{*manner.mtime, 0};
+    return adopt;
+  }
+
+  void add_tree(image::Builder& builder, const Manner& manner, const std::string& value) {
+    const std::string path = expand(value, platform_);
+    std::error_code error;
+    const auto real = std::filesystem::canonical(path, error);
+    if (error) throw_errno(error.value(), "--tree " + quote(path));
+    if (!std::filesystem::is_directory(real)) {
+      throw Error(Kind::invalid, fmt::format("--tree: {} is no directory", quote(path)),
+                  "--layer takes a tar, --add a file");
+    }
+    builder.add_tree(real.string(), as_found(manner));
   }
 
   void add(image::Builder& builder, const Manner& manner, const std::string& value) {
@@ -197,10 +218,7 @@ class Packing {
     const auto real = std::filesystem::canonical(path, error);
     if (error) throw_errno(error.value(), "--layer " + quote(path));
     if (std::filesystem::is_directory(real)) {
-      layer::Adopt adopt{.owner = {}, .mode = manner.mode, .mtime = {}, .newest_mtime = epoch_};
-      if (manner.owner) adopt.owner = layer::Owner{manner.owner->uid, manner.owner->gid};
-      if (manner.mtime) adopt.mtime = layer::Timestamp{*manner.mtime, 0};
-      return builder.add_directory_layer(real.string(), adopt);
+      return builder.add_directory_layer(real.string(), as_found(manner));
     }
     const auto file = std::make_shared<const fs::Fd>(
         fs::Dir::open(real.parent_path().string()).open_file(real.filename().string()));
@@ -365,6 +383,9 @@ Command pack_verb() {
           "`--layer` takes a directory, whose metadata is kept exactly as found, or a tar (plain, gzip or "
           "zstd, told by its content), which becomes a layer byte for byte after it was checked; "
           "`-` is standard input.\n\n"
+          "`--tree DIR` makes one layer of whatever turns the image so far into DIR: what was added and "
+          "changed, and whiteouts for what is gone (see `stave diff`). Contents are compared, times are not "
+          "trusted; a tree made by `stave unpack` is compared by its fingerprints.\n\n"
           "`--add SRC[:DEST]` puts a file at DEST, or the contents of a directory below it. Without DEST it "
           "is `/BASENAME`; a DEST that ends in `/` means into. DEST is resolved in the image as a process "
           "chrooted "
@@ -403,6 +424,12 @@ Command pack_verb() {
        .help = "a directory or a tar becomes one layer",
        .repeatable = true,
        .completes = Completes::file,
+       .group = layers},
+      {.names = "--tree",
+       .value = "DIR",
+       .help = "one layer: whatever makes the image so far equal to a directory",
+       .repeatable = true,
+       .completes = Completes::directory,
        .group = layers},
       {.names = "--add",
        .value = "SRC[:DEST]",
@@ -453,6 +480,7 @@ Command pack_verb() {
       {"stave pack -t hello:multi --platform linux/amd64,linux/arm64 --add 'build/{arch}/hello:/hello' "
        "--entrypoint /hello",
        "one image for each platform, and an index"},
+      {"stave pack -t app:2 --base app:1 --tree ./rootfs", "app:1 made equal to a directory, as one layer"},
       {"tar -C rootfs -c . | stave pack -o - --layer - --cmd sh | podman load", "from pipe to pipe"},
   };
   verb.run = run_pack;

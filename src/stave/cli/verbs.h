@@ -11,6 +11,8 @@ Command pack_verb();
 Command config_verb();
 Command index_verb();
 Command copy_verb();
+Command diff_verb();
+Command unpack_verb();
 Command inspect_verb();
 Command images_verb();
 Command tag_verb();

@@ -6,6 +6,9 @@
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
+#include "stave/layer/compare.h"
+#include "stave/layer/record.h"
+#include "stave/layer/stack.h"
 
 namespace stave::image {
 
@@ -64,6 +67,25 @@ void Builder::add_directory_layer(const std::string& directory, const layer::Ado
   const auto changes = tree().take_changes();
   check_owners(directory, adopt, changes);
   append(layer::pack(context_, changes, options_.codec, store_), history);
+}
+
+void Builder::add_tree(const std::string& directory, const layer::Adopt& adopt) {
+  new_layer();
+  // What was edited into the tree at hand has no digests, so it is read again as the layers that it became.
+  tree_.reset();
+  const layer::Tree lower = layer::read_stack(context_, stack_of(blobs_, image_), layer::Digests::yes);
+  const auto root = std::make_shared<const fs::Dir>(fs::Dir::open(directory));
+  const auto record = layer::Record::find(directory);
+  const layer::Tree upper = layer::read_tree(context_, root, adopt, record.get());
+  const auto differences = layer::compare(context_, lower, upper, {});
+  layer::warn_of_untellable(context_, differences);
+  const auto changes = layer::changeset_of(upper, differences);
+  if (changes.empty()) {
+    return context_.progress->warn(
+        fmt::format("{} is what the image holds already: there is no layer to add", quote(directory)));
+  }
+  check_owners(directory, adopt, changes);
+  append(layer::pack(context_, changes, options_.codec, store_), "stave pack --tree");
 }
 
 void Builder::add_tar_layer(Source& input, const layer::Import& how) {

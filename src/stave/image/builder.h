@@ -38,6 +38,9 @@ class Builder {
 
   // A directory becomes one layer, in which it is merged with what is there.
   void add_directory_layer(const std::string& directory, const layer::Adopt& adopt);
+  // Whatever makes the image so far equal to a directory becomes one layer; none, with a warning, if nothing
+  // differs. Content is compared, never guessed from times.
+  void add_tree(const std::string& directory, const layer::Adopt& adopt);
   // A tar becomes one layer.
   void add_tar_layer(Source& input, const layer::Import& how);
   // Puts a file or a directory's contents somewhere; see layer::place.

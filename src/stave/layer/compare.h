@@ -36,6 +36,9 @@ class Aspects {
   unsigned bits_ = 0;
 };
 
+// "content, mtime"
+std::string words(const Aspects& aspects);
+
 struct Difference {
   enum class What : std::uint8_t { added, removed, modified };
   std::string path;  // "" is the root, which is only ever modified
@@ -53,7 +56,8 @@ struct Compare {
 };
 
 // What changed from `lower` to `upper`, in path order. mtimes are compared by whole seconds, and of xattrs
-// those that a layer carries (is_packed_xattr): a layer says no more.
+// those that a layer carries (is_packed_xattr): a layer says no more. The mode of a symlink means nothing,
+// and the mtime of the root is nobody's: both are not compared.
 //
 // Equal without reading is only what is proven: the same inode and ctime of the same device, or the same
 // digest on both sides. Otherwise files of equal size are read, on all cores: both and byte by byte, or one
@@ -69,5 +73,9 @@ std::vector<Difference> compare(const Context& context, const Tree& lower, const
 // a directory that vanished or became something else. The root is not in it. A regular file has the contents
 // and the stamp that it has in `upper`.
 Changeset changeset_of(const Tree& upper, const std::vector<Difference>& differences);
+
+// Warns of differences that a layer cannot carry, or not to everybody: of the root itself, and of a device
+// 0:0, which overlayfs takes for a whiteout.
+void warn_of_untellable(const Context& context, const std::vector<Difference>& differences);
 
 }  // namespace stave::layer

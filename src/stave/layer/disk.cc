@@ -95,6 +95,19 @@ class DiskContents final : public Contents {
 // Names of one inode that were met in this walk.
 using Links = std::map<std::pair<std::uint64_t, std::uint64_t>, std::string>;
 
+// What the record knows better, and then what the caller wants otherwise.
+std::optional<Digest> settle(const Record& record, const fs::Found& found, const Adopt& how, Metadata& meta) {
+  const Metadata wanted = meta;
+  auto digest = record.settle(found, meta);
+  if (how.owner) {
+    meta.uid = wanted.uid;
+    meta.gid = wanted.gid;
+  }
+  if (how.mode) meta.mode = wanted.mode;
+  if (how.mtime || how.newest_mtime) meta.mtime = wanted.mtime;
+  return digest;
+}
+
 bool skip_socket(const Context& context, const fs::Dir& root, const fs::Found& found) {
   if (found.stat.type != fs::FileType::socket) return false;
   context.progress->warn(
@@ -160,6 +173,32 @@ Changeset read_directory(const Context& context, std::shared_ptr<const fs::Dir> 
     return true;
   });
   return changes;
+}
+
+Tree read_tree(const Context& context, std::shared_ptr<const fs::Dir> directory, const Adopt& how,
+               const Record* record) {
+  Tree tree;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<const Tree::Inode>> linked;
+  const auto contents = std::make_shared<const DiskContents>(directory, "", "");
+  fs::walk(*directory, [&](const fs::Found& found) {
+    context.check();
+    if (skip_socket(context, *directory, found)) return false;
+    const bool shared = found.stat.type == fs::FileType::regular && found.stat.links > 1;
+    const std::pair file(found.stat.device, found.stat.inode);
+    if (const auto first = shared ? linked.find(file) : linked.end(); first != linked.end()) {
+      tree.put(found.path, first->second, {});
+      return true;
+    }
+    Tree::Inode inode{adopt(found.stat, found.link, found.xattrs, how), stamp_of(found.stat), nullptr,
+                      std::nullopt};
+    if (record != nullptr) inode.digest = settle(*record, found, how, inode.meta);
+    if (inode.meta.type == Type::regular) inode.contents = contents;
+    const auto put = std::make_shared<const Tree::Inode>(std::move(inode));
+    if (shared) linked.emplace(file, put);
+    tree.put(found.path, put, {});
+    return true;
+  });
+  return tree;
 }
 
 namespace {

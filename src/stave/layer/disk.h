@@ -12,6 +12,7 @@
 #include "stave/base/context.h"
 #include "stave/fs/fs.h"
 #include "stave/layer/changeset.h"
+#include "stave/layer/record.h"
 #include "stave/layer/tree.h"
 
 namespace stave::layer {
@@ -41,6 +42,11 @@ Metadata adopt(const fs::Stat& stat, const std::string& link, const fs::Xattrs& 
 // to the first name of their group, sockets are left out with a warning. Costs one walk; content is read when
 // the layer is packed, and a file that is another one by then is Kind::changed.
 Changeset read_directory(const Context& context, std::shared_ptr<const fs::Dir> directory, const Adopt& how);
+
+// A whole directory as a tree, its root's metadata included: the same rules, but names of one file share
+// their inode. What `record` (may be null) knows better than the disk counts; see Record::settle.
+Tree read_tree(const Context& context, std::shared_ptr<const fs::Dir> directory, const Adopt& how,
+               const Record* record);
 
 // Puts what `source` names into the tree: a file at `destination`, a directory's contents below it.
 // `destination` is resolved as a process chrooted into the tree would; directories of the source go through

@@ -30,8 +30,12 @@ std::string_view media_type_of(compress::Format format) {
   }
 }
 
-Layer pack(const Context& context, const Changeset& changes, const compress::Codec& codec,
-           const content::Store& store) {
+namespace {
+
+// Sends the layer into `sink`, and gives what it is but for the digest and size of what was sent.
+template <class Finish>
+Layer pack_into(const Context& context, const Changeset& changes, const compress::Codec& codec, Sink& sink,
+                Finish finish) {
   const bool plain = codec.format == compress::Format::none;
   const Plan plan(changes, codec.format == compress::Format::zstd ? Cuts::zstd() : Cuts::gzip());
   Task task(context, fmt::format("packing {} {}", changes.size(), changes.size() == 1 ? "entry" : "entries"),
@@ -40,8 +44,7 @@ Layer pack(const Context& context, const Changeset& changes, const compress::Cod
   std::vector<Slot> slots(
       std::min<std::size_t>(2 * static_cast<std::size_t>(context.jobs) + 2, plan.block_count()));
   Hasher plain_hash;
-  auto writer = store.begin();
-  compress::BlockWriter frames(codec, writer);
+  compress::BlockWriter frames(codec, sink);
 
   const auto make = [&](std::size_t i, Slot& slot) {
     plan.make(i, slot.plain);
@@ -58,7 +61,7 @@ Layer pack(const Context& context, const Changeset& changes, const compress::Cod
   in_order<Slot>(context, plan.block_count(), slots, make, takers);
 
   std::move(frames).finish();
-  const content::Blob blob = std::move(writer).commit();
+  const content::Blob blob = finish();
   task.done(human_size(blob.size));
   return Layer{.descriptor = {.media_type = std::string(media_type_of(codec.format)),
                               .digest = blob.digest,
@@ -66,6 +69,37 @@ Layer pack(const Context& context, const Changeset& changes, const compress::Cod
                .diff_id = plain ? blob.digest : std::move(plain_hash).finish(),
                .plain_size = plan.size(),
                .entries = changes.size()};
+}
+
+// Hashes what it passes on.
+class HashedSink final : public Sink {
+ public:
+  explicit HashedSink(Sink& sink) : sink_(sink) {}
+  void write(Bytes bytes) override {
+    hash_.write(bytes);
+    sink_.write(bytes);
+  }
+  content::Blob finish() {
+    const std::uint64_t size = hash_.size();
+    return {.digest = std::move(hash_).finish(), .size = size};
+  }
+
+ private:
+  Sink& sink_;
+  HashingSink hash_;
+};
+
+}  // namespace
+
+Layer pack(const Context& context, const Changeset& changes, const compress::Codec& codec,
+           const content::Store& store) {
+  auto writer = store.begin();
+  return pack_into(context, changes, codec, writer, [&] { return std::move(writer).commit(); });
+}
+
+Layer pack(const Context& context, const Changeset& changes, const compress::Codec& codec, Sink& sink) {
+  HashedSink hashed(sink);
+  return pack_into(context, changes, codec, hashed, [&] { return hashed.finish(); });
 }
 
 }  // namespace stave::layer

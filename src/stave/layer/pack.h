@@ -31,5 +31,7 @@ std::string_view media_type_of(
 // what reading throws (Kind::changed, denied, io), no_space, cancelled; then nothing is left in the store.
 Layer pack(const Context& context, const Changeset& changes, const compress::Codec& codec,
            const content::Store& store);
+// The same into a file or pipe: whoever owns `sink` throws away what a failure left in it.
+Layer pack(const Context& context, const Changeset& changes, const compress::Codec& codec, Sink& sink);
 
 }  // namespace stave::layer

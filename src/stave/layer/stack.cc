@@ -108,9 +108,9 @@ Stack::Piece piece_of_tar(std::string name, std::uint64_t size,
           }};
 }
 
-Tree read_stack(const Context& context, const Stack& stack, Digests digests, Tree on) {
+Tree read_stack(const Context& context, const Stack& stack, Digests digests, Tree on, std::size_t from) {
   std::vector<std::byte> buffer(limits::copy_buffer);
-  for (std::size_t i = 0; i < stack.pieces.size(); ++i) {
+  for (std::size_t i = from; i < stack.pieces.size(); ++i) {
     std::uint64_t entry = 0;
     read_piece(context, stack.pieces[i], [&](LayerReader& reader) {
       on.apply(context, reader, [&](const Step& step) {

@@ -36,7 +36,9 @@ Stack::Piece piece_of_tar(std::string name, std::uint64_t size,
 // (Inode::digest). Costs one pass over every piece: its decompression and, for images and for digests, a hash
 // each.
 enum class Digests : std::uint8_t { no, yes };
-Tree read_stack(const Context& context, const Stack& stack, Digests digests, Tree on = {});
+// Pieces before `from` are taken to be in `on` already.
+Tree read_stack(const Context& context, const Stack& stack, Digests digests, Tree on = {},
+                std::size_t from = 0);
 
 // Gives contents to those changes that `read_stack` of this stack found and that have none: one more pass
 // over the pieces that hold any, whose wanted files go into one unnamed file in `directory`. Costs their size

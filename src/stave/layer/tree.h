@@ -87,6 +87,7 @@ class Tree {
   void visit(const std::function<void(const std::string& path, const Inode&)>& each) const;
 
   struct Node;
+  const Node& root() const { return *root_; }  // for what walks nodes inside of this module
 
  private:
   using NodePtr = std::shared_ptr<Node>;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "stave/layer/collect.h"
 #include "stave/layer/path.h"
 #include "stave/layer/tree_node.h"
 
@@ -13,22 +14,6 @@ namespace {
 
 using Node = Tree::Node;
 using Inodes = std::unordered_set<const Tree::Inode*>;
-
-// A path that is extended while something lives.
-class Extended {
- public:
-  Extended(std::string& path, std::string_view name) : path_(path), size_(path.size()) {
-    if (!path.empty()) path += '/';
-    path += name;
-  }
-  Extended(const Extended&) = delete;
-  Extended& operator=(const Extended&) = delete;
-  ~Extended() { path_.resize(size_); }
-
- private:
-  std::string& path_;
-  std::size_t size_;
-};
 
 // Is it known, without looking at content, that one stands for the other? Content is never compared here, so
 // a file that was put anew is a change.
@@ -78,14 +63,14 @@ class Collector {
     if (below == &now && whole_.empty()) return false;
     const std::size_t mark = changes_.size();
     bool changed = !path_.empty() && (is_put(below, now) || whole_.contains(now.inode.get()));
-    if (changed || (now.is_directory() && !path_.empty())) append(now);
+    if (changed || (now.is_directory() && !path_.empty())) changes_.put(path_, now.inode);
     if (now.is_directory()) changed |= collect_children(below, now);
     // A directory in which nothing changed.
-    if (!changed) changes_.resize(mark);
+    if (!changed) changes_.shrink(mark);
     return changed;
   }
 
-  Changeset take() { return std::move(changes_); }
+  Changeset take() { return changes_.take(); }
 
  private:
   bool collect_children(const Node* below, const Node& now) {
@@ -93,8 +78,7 @@ class Collector {
     if (below != nullptr && below->is_directory() && below != &now) {
       for (const auto& [name, node] : below->children) {
         if (now.child(name) != nullptr) continue;
-        changes_.emplace_back().removal = true;
-        changes_.back().entry.path = join(path_, name);
+        changes_.remove(join(path_, name));
         changed = true;
       }
     }
@@ -105,28 +89,9 @@ class Collector {
     return changed;
   }
 
-  void append(const Node& node) {
-    Change& change = changes_.emplace_back();
-    change.entry = {path_, node.inode->meta};
-    change.stamp = node.inode->stamp;
-    if (node.inode->meta.type != Type::regular) return;
-    // Names that share an inode are one file: the first in order carries it, the others link to that one.
-    if (node.inode.use_count() > 1) {
-      const auto [first, is_first] = written_.emplace(node.inode.get(), path_);
-      if (!is_first) {
-        change.entry.meta.type = Type::hardlink;
-        change.entry.meta.size = 0;
-        change.entry.meta.link = first->second;
-        return;
-      }
-    }
-    change.contents = node.inode->contents;
-  }
-
   const Inodes whole_;  // these are written under each of their names
   std::string path_;
-  Changeset changes_;
-  std::unordered_map<const Tree::Inode*, std::string> written_;
+  Collected changes_;
 };
 
 void visit_node(std::string& path, const Node& node,
