@@ -4,24 +4,7 @@
 
 load helpers
 load pack_helpers
-
-# describe DIR: everything there is to know of a tree apart from the root's own metadata, in an order of its own.
-describe() {
-  (
-    cd "$1" || exit 1
-    export LC_ALL=C
-    # A layer has whole seconds; size and link count of directories are the file system's business.
-    { find . -mindepth 1 -type d -printf '%T@ %y %m %U:%G %p\0' && find . ! -type d -printf '%T@ %y %m %U:%G %n %s %p -> %l\0'; } |
-      sed -zE 's/^(-?[0-9]+)\.[0-9]+/\1/' | sort -z | tr '\0' '\n'
-    find . \( -type b -o -type c \) -exec stat -c '%n device %t:%T' {} + | sort
-    find . -type f -print0 | sort -z | xargs -0r sha256sum
-    # Which names share an inode; its number says nothing.
-    find . -type f -links +1 -printf '%i %p\n' | sort -k2 | awk '{if (!($1 in group)) group[$1] = ++n; print "group", group[$1], $2}'
-    find . -mindepth 1 -print0 | sort -z | xargs -0r getfattr -h -d -m - 2>/dev/null | grep -av '^security.selinux'
-    find . -mindepth 1 ! -type l -print0 | sort -z | xargs -0r getfacl -n 2>/dev/null
-    find . -type f -print0 | sort -z | xargs -0r getcap
-  )
-}
+load tree_helpers
 
 # unpacked_by gnu|bsd: unpacks the layer into the new directory of that name.
 unpacked_by() {
