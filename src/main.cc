@@ -1,6 +1,8 @@
 // The program `stave`: reads its surroundings once, turns signals into a stop
 // request, and hands everything to cli::run. The only file that touches argv,
-// environ, the clock, the terminal and signals.
+// environ, the clock, the terminal and signals. What can only be done by a process
+// without threads (entering a user namespace, watching over a container) is done
+// before the first one is started.
 
 #include <fcntl.h>
 #include <sched.h>
@@ -13,13 +15,18 @@
 #include <chrono>
 #include <csignal>
 #include <ctime>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "stave/cli/command.h"
+#include "stave/cli/userns.h"
+#include "stave/cli/verbs.h"
 
 extern char** environ;
 
@@ -128,14 +135,36 @@ bool speaks_utf8(const cli::Surroundings& surroundings) {
   return false;
 }
 
-cli::Surroundings read_surroundings(std::stop_token stop) {
-  cli::Surroundings surroundings;
+std::map<std::string, std::string> read_environment() {
+  std::map<std::string, std::string> environment;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
     const std::size_t equals = text.find('=');
     if (equals == std::string_view::npos) continue;
-    surroundings.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    environment.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
+  return environment;
+}
+
+// Becomes this program anew. Returns only to throw.
+void restart(std::vector<std::string> words, std::map<std::string, std::string> environment) {
+  std::vector<char*> argv;
+  std::string name = "stave";
+  argv.push_back(name.data());
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  std::vector<std::string> variables;
+  for (const auto& [key, value] : environment) variables.push_back(key + "=" + value);
+  std::vector<char*> envp;
+  for (auto& variable : variables) envp.push_back(variable.data());
+  envp.push_back(nullptr);
+  execve("/proc/self/exe", argv.data(), envp.data());
+  throw_errno(errno, "starting stave again (/proc/self/exe)");
+}
+
+cli::Surroundings read_surroundings(std::stop_token stop, std::map<std::string, std::string> environment) {
+  cli::Surroundings surroundings;
+  surroundings.environment = std::move(environment);
   surroundings.stdin_is_terminal = isatty(STDIN_FILENO) != 0;
   surroundings.stdout_is_terminal = isatty(STDOUT_FILENO) != 0;
   surroundings.stderr_is_terminal = isatty(STDERR_FILENO) != 0;
@@ -172,8 +201,19 @@ int main(int argc, char** argv) {
   stave::fill_standard_descriptors();
   // Not ignored but handled by doing nothing: what is ignored stays ignored in the programs we start.
   std::signal(SIGPIPE, [](int) {});
-  const stave::Signals signals;
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
-  return stave::cli::run(stave::cli::with_builtins(stave::cli::program()), words,
-                         stave::read_surroundings(signals.token()));
+  auto environment = stave::read_environment();
+  try {
+    stave::cli::enter_namespace_if_asked(environment);
+  } catch (const stave::Error& error) {
+    return stave::cli::report(stave::read_surroundings({}, std::move(environment)), error);
+  }
+  // Who watches over a container has one thread, and takes its signals itself.
+  std::optional<stave::Signals> signals;
+  if (words.empty() || words.front() != stave::cli::watching_verb) signals.emplace();
+  auto surroundings =
+      stave::read_surroundings(signals ? signals->token() : std::stop_token(), std::move(environment));
+  surroundings.words = words;
+  surroundings.restart = stave::restart;
+  return stave::cli::run(stave::cli::with_builtins(stave::cli::program()), words, surroundings);
 }

@@ -96,6 +96,12 @@ struct Surroundings {
   std::function<int()> signal = {};  // the signal that requested the stop, or 0
   bool utf8 = false;                 // may the terminal be sent more than ASCII?
 
+  std::vector<std::string> words = {};  // what was typed
+  // Becomes the program anew, with these words and this environment, in place of this process. Returns only
+  // to throw.
+  std::function<void(std::vector<std::string> words, std::map<std::string, std::string> environment)>
+      restart = {};
+
   std::optional<std::string> env(std::string_view name) const;  // an empty variable counts as unset
 };
 
@@ -142,6 +148,9 @@ Command with_builtins(Command program);
 // Runs `words` (argv without argv[0]) against `program`; prints errors on stderr as one "stave: …" line and a
 // "hint: …" line; gives the exit code (docs/exit-codes.md).
 int run(const Command& program, const std::vector<std::string>& words, const Surroundings& surroundings);
+
+// Prints `error` as `run` does, and gives the exit code that goes with it.
+int report(const Surroundings& surroundings, const Error& error);
 
 // The exit code of an Error of this kind; Kind::cancelled is 130, as after SIGINT.
 int exit_code(Kind kind);

@@ -92,6 +92,8 @@ void complain(const Surroundings& surroundings, std::string_view what, std::stri
   }
 }
 
+}  // namespace
+
 int report(const Surroundings& surroundings, const Error& error) {
   const int signal = surroundings.signal ? surroundings.signal() : 0;
   // As after `head -1`: who stops reading knows that something is missing, and need not be told.
@@ -100,8 +102,6 @@ int report(const Surroundings& surroundings, const Error& error) {
   complain(surroundings, error.what(), error.hint());
   return error.kind() == Kind::cancelled && signal != 0 ? 128 + signal : exit_code(error.kind());
 }
-
-}  // namespace
 
 int run(const Command& program, const std::vector<std::string>& words, const Surroundings& surroundings) {
   try {

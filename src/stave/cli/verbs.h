@@ -7,6 +7,9 @@
 
 namespace stave::cli {
 
+// The hidden verb that watches over a container: its process has one thread only.
+inline constexpr const char* watching_verb = "__run";
+
 Command pack_verb();
 Command config_verb();
 Command index_verb();
