@@ -24,8 +24,8 @@ two_versions() {
   touch -d @2000 v2/etc/passwd
   run_stave diff v1 v2
   assert_exit 1
-  assert_output "D /bin/ash                           -8 B
-A /bin/bash                          +5 B
+  assert_output "D /bin/ash         -8 B
+A /bin/bash        +5 B
 M /etc/passwd (content, mtime)
 1 added, 1 removed, 1 modified; +10 B -13 B"
 }
@@ -111,8 +111,8 @@ modified /etc/passwd content"
 @test "an image in any place against a tar and a directory" {
   two_versions
   stave pack -q -t one --layer v1 >/dev/null
-  stave copy -q one oci-archive:one.tar
-  stave copy -q one oci:layout:x
+  stave copy -q one oci-archive:one.tar >/dev/null
+  stave copy -q one oci:layout:x >/dev/null
   tar -C v1 -cf rootfs.tar .
   gzip -k rootfs.tar
   for side in one oci-archive:one.tar oci:layout:x v1 rootfs.tar rootfs.tar.gz; do
@@ -128,7 +128,7 @@ modified /etc/passwd content"
 @test "an image archive that is named as a tar is told from the tar of a tree" {
   two_versions
   stave pack -q -t one --layer v1 >/dev/null
-  stave copy -q one oci-archive:one.tar
+  stave copy -q one oci-archive:one.tar >/dev/null
   run_stave diff one.tar v1
   assert_exit 2
   assert_stderr_has "is an image archive"

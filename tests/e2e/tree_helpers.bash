@@ -8,13 +8,14 @@ describe() {
   (
     cd "$1" || exit 1
     export LC_ALL=C
-    # A layer has whole seconds; size and link count of directories are the file system's business.
-    { find . -mindepth 1 -type d -printf '%T@ %y %m %U:%G %p\0' && find . ! -type d -printf '%T@ %y %m %U:%G %n %s %p -> %l\0'; } |
+    # A layer has whole seconds; the size of directories is the file system's business, and so are link counts: overlayfs
+    # counts names that a layer above took away.
+    { find . -mindepth 1 -type d -printf '%T@ %y %m %U:%G %p\0' && find . ! -type d -printf '%T@ %y %m %U:%G %s %p -> %l\0'; } |
       sed -zE 's/^(-?[0-9]+)\.[0-9]+/\1/' | sort -z | tr '\0' '\n'
     find . \( -type b -o -type c \) -exec stat -c '%n device %t:%T' {} + | sort
     find . -type f -print0 | sort -z | xargs -0r sha256sum
     # Which names share an inode; its number says nothing.
-    find . -type f -links +1 -printf '%i %p\n' | sort -k2 | awk '{if (!($1 in group)) group[$1] = ++n; print "group", group[$1], $2}'
+    find . -type f -links +1 -printf '%i %p\n' | sort -k2 | awk '{names[$1] = names[$1] " " $2; if (++count[$1] == 2) order[++n] = $1} END {for (i = 1; i <= n; ++i) print "group" names[order[i]]}' | sort
     find . -mindepth 1 -print0 | sort -z | xargs -0r getfattr -h -d -m - 2>/dev/null | grep -av '^security.selinux'
     find . -mindepth 1 ! -type l -print0 | sort -z | xargs -0r getfacl -n 2>/dev/null
     find . -type f -print0 | sort -z | xargs -0r getcap
@@ -28,14 +29,14 @@ tree_by() {
   case "$1" in
     stave) stave unpack -q "$2" "by-$1" && describe "by-$1" ;;
     umoci)
-      stave copy -q "$2" "oci:by-$1.oci:it" && umoci unpack --image "by-$1.oci:it" "by-$1" >/dev/null && describe "by-$1/rootfs"
+      stave copy -q "$2" "oci:by-$1.oci:it" >/dev/null && umoci unpack --image "by-$1.oci:it" "by-$1" >/dev/null && describe "by-$1/rootfs"
       rm -rf "by-$1.oci" ;;
     podman)
       stave copy -q "$2" - | podman load --quiet >/dev/null
       mounted=$(podman image mount "localhost/$2") && describe "$mounted" && podman image unmount "localhost/$2" >/dev/null ;;
     containerd)
-      mkdir "by-$1" && stave copy -q --force "$2" "oci-archive:by-$1.tar"
-      ctr images import "by-$1.tar" >/dev/null && ctr images mount "$2" "by-$1" >/dev/null && describe "by-$1" && ctr images unmount "by-$1" >/dev/null ;;
+      mkdir "by-$1" && stave copy -q --force "$2" "oci-archive:by-$1.tar" >/dev/null
+      ctr images import "by-$1.tar" >/dev/null && ctr images mount "$2" "by-$1" >/dev/null && describe "by-$1" && ctr images unmount --rm "by-$1" >/dev/null ;;
   esac
 }
 
