@@ -10,6 +10,7 @@
 #include "stave/base/text.h"
 #include "stave/cli/grounds.h"
 #include "stave/cli/operand.h"
+#include "stave/cli/userns.h"
 #include "stave/cli/verbs.h"
 #include "stave/cli/width.h"
 #include "stave/compress/compress.h"
@@ -363,6 +364,7 @@ layer::Compare how_of(const Arguments& arguments) {
 
 int run_diff(const Invocation& invocation) {
   const auto& arguments = invocation.arguments;
+  if (arguments.has("--userns")) stand_as_root(invocation, Range::needed);
   const auto how = how_of(arguments);
   const auto order = layer_order(arguments);
   if (order) check_output(invocation, *order);
@@ -439,6 +441,9 @@ Command diff_verb() {
        .completes = Completes::platform},
       {.names = "--owner", .value = "UID[:GID]", .help = "owner of everything in directories"},
       {.names = "--compression", .value = "CODEC[:LEVEL]", .help = "of the layer: gzip, zstd or none"},
+      {.names = "--userns",
+       .value = "",
+       .help = "see owners as in the user namespace that unpack --userns uses"},
       {.names = "--force", .value = "", .help = "replace an existing output file"},
   };
   verb.examples = {

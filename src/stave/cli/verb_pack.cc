@@ -10,6 +10,7 @@
 #include "stave/base/text.h"
 #include "stave/cli/config_options.h"
 #include "stave/cli/grounds.h"
+#include "stave/cli/userns.h"
 #include "stave/cli/verbs.h"
 #include "stave/compress/compress.h"
 #include "stave/image/builder.h"
@@ -351,6 +352,7 @@ void take_back(const place::Grounds& grounds, std::shared_ptr<const content::Sto
 
 int run_pack(const Invocation& invocation) {
   const auto& arguments = invocation.arguments;
+  if (arguments.has("--userns")) stand_as_root(invocation, Range::needed);
   Order order;
   for (const auto& tag : arguments.all("--tag")) order.tags.push_back(place::stored_name(tag));
   if (const auto given = arguments.get("--output")) order.output = place::Words::parse(*given);
@@ -461,6 +463,10 @@ Command pack_verb() {
        .value = "keep|TIME",
        .help = "mtime of what follows: as found, or a time",
        .repeatable = true,
+       .group = layers},
+      {.names = "--userns",
+       .value = "",
+       .help = "see owners as in the user namespace that unpack --userns uses",
        .group = layers},
       {.names = "--recompress",
        .value = "",
