@@ -57,7 +57,11 @@ bool is_zero(Bytes bytes) {
 }
 
 // What a file system or the kernel says to an attribute that it does not take: xattr(7), capabilities(7).
-bool refused(int error) { return error == ENOTSUP || error == EPERM || error == EACCES; }
+// EINVAL is a capability or ACL that is none.
+bool refused(int error) {
+  return error == ENOTSUP || error == EPERM || error == EACCES || error == EINVAL || error == E2BIG ||
+         error == ERANGE;
+}
 
 std::array<::timespec, 2> times(const Time& mtime) {
   return {{{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
