@@ -384,3 +384,66 @@ random_difference() {
   assert_exit 5
   assert_stderr_has "is no directory"
 }
+
+# --- after unpack ---
+
+@test "an unpacked tree is its image, and no file is read to know it" {
+  two_versions
+  stave pack -q -t app:1 --layer v1 >/dev/null
+  stave unpack -q app:1 tree
+  run_stave --progress plain diff app:1 tree
+  assert_exit 0
+  assert_stderr_lacks "comparing files"
+  run_stave --progress plain pack -t app:2 --base app:1 --tree tree
+  assert_stderr_has "there is no layer to add"
+  assert_stderr_lacks "comparing files"
+}
+
+@test "content that changed under its old size and mtime is found all the same" {
+  two_versions
+  stave pack -q -t app:1 --layer v1 >/dev/null
+  stave unpack -q app:1 tree
+  touch -r tree/etc/passwd then
+  echo TOOR >tree/etc/passwd
+  touch -r then tree/etc/passwd
+  run_stave diff app:1 tree
+  assert_exit 1
+  assert_output_has "M /etc/passwd (content)"
+  stave pack -q -t app:2 --base app:1 --tree tree >/dev/null
+  assert_equal "$(layer_tar 1 app:2 | tar -xO etc/passwd)" TOOR
+}
+
+@test "a copy of an unpacked tree has no record, and is read" {
+  two_versions
+  stave pack -q -t app:1 --layer v1 >/dev/null
+  stave unpack -q app:1 tree
+  cp -a tree copy
+  run_stave diff app:1 copy
+  assert_exit 0
+}
+
+@test "an ordinary user's unpacked tree is its image: owners, modes, devices, capabilities" {
+  require_root "owners that are not ours"
+  mkdir -p v1/closed
+  echo x >v1/secret && chown 5:6 v1/secret && chmod 0 v1/secret
+  echo y >v1/setuid && chown 7:8 v1/setuid && chmod 6755 v1/setuid
+  echo z >v1/able && setcap cap_net_raw+ep v1/able
+  mknod v1/null c 1 3 && chmod 555 v1/closed && ln v1/secret v1/closed/again
+  stave pack -q -t app:1 --layer v1 >/dev/null
+  user_dir
+  stave copy -q app:1 "oci-archive:$USER_DIR/app.tar" >/dev/null
+  # In one go: as_user itself gives all files to the user each time, which touches them.
+  run --separate-stderr as_user sh -c 'stave unpack -q oci-archive:app.tar tree && stave diff oci-archive:app.tar tree'
+  assert_exit 0
+  assert_stderr_lacks "comparing files"
+  run --separate-stderr as_user sh -c 'rm -rf tree && stave unpack -q oci-archive:app.tar tree &&
+    echo new >tree/new && chmod 640 tree/able && rm tree/null && stave diff oci-archive:app.tar tree --json --ignore xattr,mtime'
+  assert_exit 1
+  assert_equal "$(jq -r '.changes[] | "\(.change) \(.path) \(.aspects // [] | join(","))"' <<<"$output")" \
+    "modified /able mode
+added /new 
+removed /null "
+  assert_equal "$(jq -c '.changes[] | select(.path == "/new") | .after | [.uid, .gid]' <<<"$output")" "[0,0]"
+  as_user rm -rf tree
+  [ ! -e "$USER_DIR/tree" ]
+}
