@@ -15,6 +15,7 @@
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
+#include "stave/fs/place.h"
 #include "stave/fs/sys.h"
 
 namespace stave::fs {
@@ -86,6 +87,14 @@ Staging::~Staging() {
   } catch (const Error&) {
     // What led here is the failure to speak of; the next one beside it cleans up.
   }
+}
+
+Dir Staging::make_dir(std::string_view relative) const {
+  const Where where{dir_.name(), relative};
+  const Place place = locate(dir_, relative);
+  if (::mkdirat(place.directory, place.name.c_str(), 0700) != 0) fail(errno, where);
+  if (::fchmodat(place.directory, place.name.c_str(), 0700, 0) != 0) fail(errno, where);
+  return dir_.open_dir(relative);
 }
 
 void Staging::publish(std::string_view inside, const std::string& name) const {

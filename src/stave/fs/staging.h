@@ -23,6 +23,9 @@ class Staging {
 
   const Dir& dir() const { return dir_; }
 
+  // A new directory in it, 0700 whatever the umask. `relative` is as for Dir.
+  Dir make_dir(std::string_view relative) const;
+
   // Gives what is `inside` the name `name` in the parent. A directory takes the place of an empty one, a file
   // that of another. Kind::exists where that is not so, Kind::busy for a mount point.
   void publish(std::string_view inside, const std::string& name) const;

@@ -29,7 +29,8 @@ namespace {
 constexpr const char* files_name = "files";
 constexpr const char* tree_name = "tree";
 constexpr const char* bundle_name = "bundle";
-constexpr const char* rootfs_name = "rootfs";
+constexpr const char* rootfs_path = "bundle/rootfs";
+constexpr const char* rootfs_record = "rootfs.stave";
 
 // A target, taken apart.
 struct Place {
@@ -161,16 +162,37 @@ class Unpacking {
   }
 
   Unpacked run(const Stack& stack) {
-    const fs::Dir files = staging_->dir().make_dir(files_name, 0700);
+    const fs::Dir files = staging_->make_dir(files_name);
     Stage stage(context_, files, how_.owners);
     Tree tree;
     for (const auto& piece : stack.pieces) apply_piece(context_, piece, stage, tree);
 
-    const bool bundle = static_cast<bool>(how_.bundle);
-    const fs::Dir around =
-        bundle ? staging_->dir().make_dir(bundle_name, 0700) : staging_->dir().open_dir("");
-    const std::string name = bundle ? rootfs_name : tree_name;
-    const fs::Dir root = around.make_dir(name, 0700);
+    if (how_.bundle) {
+      const fs::Dir bundle = staging_->make_dir(bundle_name);
+      write_record(complete(stage, tree, files, rootfs_path), bundle, rootfs_record);
+      how_.bundle(bundle);
+      check();
+      staging_->publish(bundle_name, place_.name);
+    } else {
+      const Record record = complete(stage, tree, files, tree_name);
+      check();
+      publish_tree(record);
+    }
+    return stage.unpacked();
+  }
+
+ private:
+  // Asked before the work and, because that takes long, after it.
+  void check() const {
+    context_.check();
+    check_free(parent_, place_.name, target_);
+    if (!how_.bundle) check_record_free(parent_, record_name());
+  }
+  std::string record_name() const { return place_.name + ".stave"; }
+
+  // Makes the tree at `path` in the stage. Says what is in it by now.
+  Record complete(Stage& stage, const Tree& tree, const fs::Dir& files, std::string_view path) const {
+    const fs::Dir root = staging_->make_dir(path);
     stage.plant(tree, root);
     const fs::Time now = fs::time_after_now(files);
     Record record = record_of(context_, tree, root, how_.owners);
@@ -181,28 +203,12 @@ class Unpacking {
                   "unpack to a file system that tells upper from lower case");
     }
     stage.warn();
-    publish(record, around);
-    return stage.unpacked();
+    return record;
   }
 
- private:
-  void check() const {
-    check_free(parent_, place_.name, target_);
-    if (!how_.bundle) check_record_free(parent_, record_name());
-  }
-  std::string record_name() const { return place_.name + ".stave"; }
-
-  // A record without its tree harms nobody; a tree kept aside without its record would have lost its owners.
-  void publish(const Record& record, const fs::Dir& around) const {
-    if (how_.bundle) {
-      write_record(record, around, Record::name_for(rootfs_name));
-      how_.bundle(around);
-      check();
-      context_.check();
-      return staging_->publish(bundle_name, place_.name);
-    }
-    check();
-    context_.check();
+  // The record comes first: without its tree it harms nobody, while a tree whose owners were kept aside would
+  // have lost them without its record.
+  void publish_tree(const Record& record) const {
     write_record(record, parent_, record_name());
     try {
       staging_->publish(tree_name, place_.name);
