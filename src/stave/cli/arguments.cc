@@ -221,6 +221,7 @@ void take_positionals(Parsed& parsed, const std::vector<const Option*>& options,
                       const std::vector<std::string>& rest) {
   bool only_positionals = false;
   for (const std::string& word : rest) {
+    if (parsed.command().passes_on && !parsed.arguments.positionals().empty()) only_positionals = true;
     if (!only_positionals && word == "--") {
       only_positionals = true;
     } else if (!only_positionals && looks_like_option(word)) {
@@ -266,7 +267,7 @@ Parsed parse_words(const Command& program, const std::vector<std::string>& words
   for (;;) {
     const bool inner = !parsed.command().subcommands.empty();
     const std::vector<const Option*> options = options_of(parsed);
-    Scanned scanned = scan(options, rest, inner);
+    Scanned scanned = scan(options, rest, inner || parsed.command().passes_on);
     check_choices(options, scanned.given);
     std::vector<Given>& given = parsed.arguments.given_;
     const bool version =

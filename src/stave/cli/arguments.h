@@ -24,7 +24,8 @@ struct Parsed {
 //   - options stand before or after positionals, as --name value, --name=value, -n value or -nvalue; flags
 //   may be bundled
 //     (-qj4); "--" ends them; "-" alone is a positional; names are never abbreviated;
-//   - global options stand anywhere; --version before a verb is the verb `version`;
+//   - of a verb that passes words on (`run`), everything behind the first positional is one as it stands;
+//   - global options stand anywhere else; --version before a verb is the verb `version`;
 //   - a value is taken whatever it looks like, as getopt does: `--rm -x` removes "-x".
 // Throws Kind::usage with a hint for everything that does not fit. With --help only the words are checked,
 // not the number of positionals. A command that has subcommands and is given none is left as the last of

@@ -132,6 +132,8 @@ struct Command {
   std::vector<Command> subcommands = {};  // if not empty, `run` is not used
   std::function<int(const Invocation&)> run = {};
   bool hidden = false;
+  bool passes_on =
+      false;  // what follows the first positional is another program's: nothing of it is an option
 };
 
 // Options that every verb takes, before or after its name: -j/--jobs N, -q/--quiet, --progress

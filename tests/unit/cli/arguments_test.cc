@@ -156,6 +156,39 @@ TEST(Arguments, NoVerbLeavesTheProgram) {
   EXPECT_EQ(spelled(parse_words(program, {"index"}).path), "stave index");
 }
 
+// `run IMAGE ARG...`: the words of the container.
+Arguments run_of(Words words) {
+  Command program = sample_program();
+  Command run = {.name = "run", .summary = "run it", .description = {}};
+  run.positionals = {{.name = "IMAGE", .help = "what"},
+                     {.name = "ARG", .help = "its words", .least = 0, .most = 0}};
+  run.options = {{.names = "-i,--interactive", .value = {}, .help = "input"},
+                 {.names = "--env", .value = "K=V", .help = "variables", .repeatable = true}};
+  run.passes_on = true;
+  program.subcommands.push_back(std::move(run));
+  words.insert(words.begin(), "run");
+  return parse_words(program, words).arguments;
+}
+
+RC_GTEST_PROP(ArgumentsOfAProgram, ArriveAsTheyStandBehindTheImage, ()) {
+  const auto value = rc::gen::oneOf(
+      rc::gen::elementOf(strange), rc::gen::elementOf(Words{"--env", "--env=x", "-i", "-iq", "--help", "-q"}),
+      rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127)));
+  Words words = *rc::gen::container<Words>(value);
+  words.insert(words.begin(), "image");
+  Words typed = {"-i", "--env", "A=1"};
+  if (*rc::gen::arbitrary<bool>()) typed.emplace_back("--");
+  typed.insert(typed.end(), words.begin(), words.end());
+  const Arguments arguments = run_of(typed);
+  RC_ASSERT(arguments.positionals() == words);
+  RC_ASSERT(arguments.in_order() == (std::vector<Given>{{"--interactive", ""}, {"--env", "A=1"}}));
+}
+
+TEST(ArgumentsOfAProgram, UnknownOptionBeforeTheImageIsRefused) {
+  EXPECT_THROW(run_of({"--nosuch", "image"}), Error);
+  EXPECT_THROW(run_of({"-i", "-x", "image"}), Error);
+}
+
 TEST(UsageError, MisspeltVerb) {
   EXPECT_EQ(error_of({"pakc"}), "unknown command \"pakc\" | did you mean `stave pack`?");
   EXPECT_EQ(error_of({"index", "creat"}), "unknown command \"creat\" | did you mean `stave index create`?");
