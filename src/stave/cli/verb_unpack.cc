@@ -10,6 +10,7 @@
 #include "stave/base/text.h"
 #include "stave/cli/grounds.h"
 #include "stave/cli/operand.h"
+#include "stave/cli/userns.h"
 #include "stave/cli/verbs.h"
 #include "stave/json/json.h"
 #include "stave/layer/record.h"
@@ -94,6 +95,7 @@ int run_unpack(const Invocation& invocation) {
   const auto& words = invocation.arguments.positionals();
   const std::string& target = words.back();
   layer::check_target(target);
+  if (invocation.arguments.has("--userns")) stand_as_root(invocation, Range::needed);
   const auto grounds = grounds_of(invocation);
   const bool bundle = invocation.arguments.has("--bundle");
   const Material material = open_material(invocation, operands_of(words), grounds);
@@ -125,7 +127,8 @@ Command unpack_verb() {
           "Root gives every file its owner. An ordinary user owns everything and can read and remove it; the "
           "real owners and modes, and devices, which become empty files, are kept in the record, and `diff` "
           "and "
-          "`pack --tree` go by that.\n\n"
+          "`pack --tree` go by that. With `--userns` the files get real owners: the ids of the range that "
+          "/etc/subuid and /etc/subgid give the user, as in the containers that podman makes for them.\n\n"
           "`--bundle` makes a directory with the tree in `rootfs` and a `config.json` that runc and crun "
           "run as it is."};
   verb.positionals = {
@@ -140,6 +143,7 @@ Command unpack_verb() {
        .help = "which image of several; default: this machine's",
        .completes = Completes::platform},
       {.names = "--bundle", .value = "", .help = "make a bundle: rootfs and config.json"},
+      {.names = "--userns", .value = "", .help = "real owners out of a subordinate range, without root"},
       {.names = "--json", .value = "", .help = "print the result as JSON"},
   };
   verb.examples = {
