@@ -109,6 +109,9 @@ void read_at(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_v
 
 void read_at_skipping_holes(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_view name) {
   check_range(offset, out.size(), name);
+  // Two questions cost more than copying so few bytes; most files of a system are smaller.
+  constexpr std::size_t worth_asking = 64 * 1024;
+  if (out.size() < worth_asking) return read_at(fd, offset, out, name);
   const auto advance = [&](std::uint64_t size) {
     offset += size;
     out = out.subspan(static_cast<std::size_t>(size));

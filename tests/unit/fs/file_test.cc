@@ -74,7 +74,7 @@ RC_GTEST_PROP(Holes, ReadAsZeros, ()) {
   const Fd file = std::move(temp).release();
   std::string expected;
   const auto parts = *rc::gen::container<std::vector<std::pair<bool, std::size_t>>>(
-      rc::gen::pair(rc::gen::arbitrary<bool>(), rc::gen::inRange<std::size_t>(1, 20000)));
+      rc::gen::pair(rc::gen::arbitrary<bool>(), rc::gen::inRange<std::size_t>(1, 60000)));
   for (const auto& [is_data, size] : parts) {
     const std::string piece(size, is_data ? 'x' : '\0');
     if (is_data)
