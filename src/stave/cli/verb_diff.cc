@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
@@ -88,8 +89,16 @@ class Sides {
       lower = layer::read_stack(invocation_.context, shared, layer::Digests::yes);
       upper = lower;
     }
+    if (invocation_.context.jobs < 2) {
+      read(sides_[0], common, lower);
+      read(sides_[1], common, upper);
+      return;
+    }
+    // One after the other they would wait for the disk twice. The lower side's failure is the one that is
+    // told.
+    auto other = std::async(std::launch::async, [&] { read(sides_[1], common, upper); });
     read(sides_[0], common, lower);
-    read(sides_[1], common, upper);
+    other.get();
   }
 
   // What the upper side's changed files hold, where that is in layers.
