@@ -16,6 +16,8 @@ Command index_verb();
 Command copy_verb();
 Command diff_verb();
 Command unpack_verb();
+Command run_verb();
+Command watch_verb();  // hidden: what `run` becomes
 Command inspect_verb();
 Command images_verb();
 Command tag_verb();

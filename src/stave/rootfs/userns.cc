@@ -20,6 +20,7 @@
 #include "stave/base/error.h"
 #include "stave/base/text.h"
 #include "stave/fs/fs.h"
+#include "stave/rootfs/pipe.h"
 #include "stave/runtime/program.h"
 
 namespace stave::rootfs {
@@ -101,17 +102,6 @@ void map_one(const Ids& ids) {
 
 // --- ranges: newuidmap and newgidmap ---
 
-struct Pipe {
-  Pipe() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno(errno, "pipe");
-    out = fs::Fd(ends[0]);
-    in = fs::Fd(ends[1]);
-  }
-  fs::Fd out;
-  fs::Fd in;
-};
-
 // A mapper that waits for `go`.
 class Mapper {
  public:
@@ -139,14 +129,7 @@ class Mapper {
   void go() {
     (void)!::write(go_.in.get(), "g", 1);
     go_.in = fs::Fd();
-    std::string said;
-    std::array<char, 512> piece{};
-    for (;;) {
-      const ssize_t count = ::read(said_.out.get(), piece.data(), piece.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) break;
-      if (said.size() < complaint_bytes) said.append(piece.data(), static_cast<std::size_t>(count));
-    }
+    std::string said = said_.read_rest(complaint_bytes);
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
     pid_ = -1;
