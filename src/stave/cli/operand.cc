@@ -86,7 +86,7 @@ Layers open_image(const Invocation& invocation, const Operand& operand,
   return layers;
 }
 
-Layers open_tar(std::shared_ptr<const fs::Fd> file, const std::string& name) {
+Layers open_tar(const std::shared_ptr<const fs::Fd>& file, const std::string& name) {
   return {.blobs = {}, .image = {}, .descriptor = {}, .name = name, .stack = stack_of_file(file, name)};
 }
 
@@ -117,14 +117,14 @@ Layers open_layers(const Invocation& invocation, const Operand& operand,
     throw Error(Kind::usage, fmt::format("{} is a directory, which has no layers", quote(operand.text)));
   if (operand.is == Operand::Is::tar) {
     const auto real = std::filesystem::canonical(operand.path);
-    auto file = std::make_shared<const fs::Fd>(
+    const auto file = std::make_shared<const fs::Fd>(
         fs::Dir::open(real.parent_path().string()).open_file(real.filename().string()));
-    return open_tar(std::move(file), quote(operand.text));
+    return open_tar(file, quote(operand.text));
   }
   if (operand.words.transport != place::Transport::stream)
     return open_image(invocation, operand, platform, grounds);
-  auto input = spool_input(invocation, grounds);
-  if (!is_image_archive(invocation, *input, grounds)) return open_tar(std::move(input), "standard input");
+  const auto input = spool_input(invocation, grounds);
+  if (!is_image_archive(invocation, *input, grounds)) return open_tar(input, "standard input");
   if (::lseek(input->get(), 0, SEEK_SET) != 0) throw_errno(errno, "standard input");
   place::Grounds again = grounds;
   again.input = input->get();

@@ -161,6 +161,31 @@ TEST_F(Built, ADirectoryTwiceReadsTheSame) {
   EXPECT_EQ(image.config.diff_ids[0], image.config.diff_ids[1]);
 }
 
+TEST_F(Built, ATreeIsWhateverMakesTheImageEqualToIt) {
+  tar(merged_usr);
+  source("usr/bin/sh", "SH");
+  source("bin", "a file now");
+  builder->add_tree(place.path("src"), as_root);
+  const Image image = finish();
+  EXPECT_EQ(entries(image, 1), "- root\n+ bin\n+ usr\n+ usr/bin\n+ usr/bin/sh\n");
+  EXPECT_EQ(history(image), "stave pack --layer\nstave pack --tree\n");
+}
+
+TEST_F(Built, ATreeThatTheImageIsAlreadyAddsNothing) {
+  source("d/f", "text");
+  builder->add_tree(place.path("src"), as_root);
+  builder->add_tree(place.path("src"), as_root);
+  EXPECT_EQ(finish().manifest.layers.size(), 1u);
+  EXPECT_NE(heard.text.find("there is no layer to add"), std::string::npos);
+}
+
+TEST_F(Built, ATreeIsComparedWithWhatWasAddedBefore) {
+  tar(merged_usr);
+  builder->add(source("a", "new"), "/a", as_root);
+  builder->add_tree(place.path("src"), as_root);
+  EXPECT_EQ(entries(finish(), 2), "- bin\n- root\n- usr\n");
+}
+
 TEST_F(Built, ARewrittenTarHasWhiteoutsOnlyOfWhatIsBelow) {
   tar(merged_usr);
   tar(raw_tar({file("usr/bin/.wh.sh"), file("usr/.wh.nothing")}), true);

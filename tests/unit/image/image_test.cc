@@ -233,6 +233,28 @@ TEST(Append, EntriesOfLayersThatAreNotThereBecomeEmpty) {
             (std::vector<std::string>{"a", "b (empty)", "c (empty)", "me"}));
 }
 
+TEST(WithoutLast, LeavesOffLayersAndWhatCameAfterThem) {
+  Memory memory;
+  Image image = load(memory, picture(memory, "a").manifest);
+  image.config.history = {said("a")};
+  image = append(image, layer_named(memory, "b"), said("b"));
+  image.config.history.insert(image.config.history.begin() + 1, said("ENV"));
+  image.config.history[1].empty_layer = true;
+  image = append(image, layer_named(memory, "c"), said("c"));
+  const Image shorter = without_last(image, 2);
+  EXPECT_EQ(shorter.manifest.layers.size(), 1u);
+  EXPECT_EQ(shorter.config.diff_ids, (std::vector{digest_of("plain a")}));
+  EXPECT_EQ(shape(shorter), (std::vector<std::string>{"a", "ENV (empty)"}));
+  EXPECT_EQ(shape(without_last(image, 0)), shape(image));
+  EXPECT_TRUE(without_last(image, 3).manifest.layers.empty());
+}
+
+TEST(WithoutLast, OfMoreLayersThanThereAreIsRefused) {
+  Memory memory;
+  const Image image = load(memory, picture(memory, "a").manifest);
+  EXPECT_THROW(without_last(image, 2), Error);
+}
+
 TEST(Append, ALayerIsNoEmptyLayer) {
   Memory memory;
   auto history = said("me");
