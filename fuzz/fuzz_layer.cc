@@ -1,6 +1,7 @@
 // Fuzzing layers: arbitrary bytes as the tar of a lower and then of an upper
 // layer, through the reader, the checker and a tree. Whatever they hold, nothing but
-// an Error comes out; and what the tree is then can be packed, and packed it is the same tree.
+// an Error comes out; what the tree is then can be packed, and packed it is the same tree; and the
+// difference of the two turns the lower into the upper.
 
 #include <algorithm>
 #include <cstddef>
@@ -13,6 +14,7 @@
 
 #include "stave/base/error.h"
 #include "stave/base/stream.h"
+#include "stave/layer/compare.h"
 #include "stave/layer/plan.h"
 #include "stave/layer/reader.h"
 #include "stave/layer/tree.h"
@@ -66,6 +68,15 @@ void check_changes(const layer::Tree& below, const layer::Tree& expected, std::s
   }
 }
 
+// The difference of two trees, applied to the one, is the other.
+void check_difference(const layer::Tree& below, const layer::Tree& tree) {
+  layer::Compare how;
+  how.ignore.add(layer::Aspect::content);  // nobody keeps it here
+  layer::Tree again = below;
+  again.apply(layer::changeset_of(tree, layer::compare(Context{}, below, tree, how)));
+  for (const auto& difference : layer::compare(Context{}, again, tree, how)) require(difference.path.empty());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -78,6 +89,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   layer::Tree tree;
   apply(tree, lower);
   const layer::Tree below = tree;
-  if (apply(tree, upper)) check_changes(below, tree, upper);
+  if (!apply(tree, upper)) return 0;
+  check_changes(below, tree, upper);
+  check_difference(below, tree);
   return 0;
 }

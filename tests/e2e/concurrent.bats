@@ -100,3 +100,17 @@ load pack_helpers
   assert_equal "$(layer_count)" 2
   assert_equal "$(layer_tar 1 | tar -xO f)" x
 }
+
+@test "eight index adds at once, four rounds: every one of them is there" {
+  local i round
+  for i in $(seq 8); do
+    echo "$i" >"f$i"
+    stave pack -q -t "part:$i" --platform "linux/amd64" --add "f$i" >/dev/null
+  done
+  for round in $(seq 4); do
+    stave index create -q -t all >/dev/null
+    for i in $(seq 8); do stave --progress none index add -q all "part:$i" >/dev/null & done
+    wait
+    assert_equal "$(stave index ls --json all | jq '[.manifests[].digest] | unique | length')" 8
+  done
+}

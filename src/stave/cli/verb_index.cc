@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 #include <algorithm>
 
 #include "stave/base/error.h"
@@ -108,20 +110,35 @@ Named open_index(const Invocation& invocation, const place::Grounds& grounds) {
           spec::Index::parse(content::read_document(*located.blobs, located.root))};
 }
 
-void put_edited(const Invocation& invocation, const content::Store& store, const Named& named) {
-  const auto root = store.put(
-      named.index.render(), named.index.media_type.empty() ? named.root.media_type : named.index.media_type);
+// Makes an edit of the index that the first operand names. Under its own name it goes only if that still
+// stands for what was edited; if somebody else was faster, the edit is made again on what they left: of two
+// that add at once, both are there.
+void edit_named(const Invocation& invocation, const place::Grounds& grounds, const content::Store& store,
+                const std::function<void(Named&)>& edit) {
   const auto tag = invocation.arguments.get("--tag");
-  finish(invocation, store, tag ? place::stored_name(*tag) : named.name, root);
+  for (;;) {
+    invocation.context.check();
+    auto named = open_index(invocation, grounds);
+    edit(named);
+    auto root = store.put(named.index.render(),
+                          named.index.media_type.empty() ? named.root.media_type : named.index.media_type);
+    if (tag) return finish(invocation, store, place::stored_name(*tag), root);
+    root.annotations.merge(place::naming_annotations(named.name, false));
+    if (!store.retag(named.name, named.root.digest, root)) continue;
+    tell_moved(invocation, named.name, named.root, root.digest);
+    invocation.print(root.digest.str() + "\n");
+    return;
+  }
 }
 
 int run_add(const Invocation& invocation) {
   const auto grounds = grounds_of(invocation);
   place::in_store(grounds, [&](const content::Store& store) {
-    auto named = open_index(invocation, grounds);
-    add_to(named.index.manifests, gather(invocation, grounds, store, 1), invocation.context);
-    named.index.annotations = annotations_of(invocation.arguments, named.index.annotations);
-    put_edited(invocation, store, named);
+    const auto more = gather(invocation, grounds, store, 1);
+    edit_named(invocation, grounds, store, [&](Named& named) {
+      add_to(named.index.manifests, more, invocation.context);
+      named.index.annotations = annotations_of(invocation.arguments, named.index.annotations);
+    });
   });
   return 0;
 }
@@ -141,10 +158,10 @@ void take_out(Named& named, const std::string& word) {
 int run_rm(const Invocation& invocation) {
   const auto grounds = grounds_of(invocation);
   place::in_store(grounds, [&](const content::Store& store) {
-    auto named = open_index(invocation, grounds);
-    const auto& words = invocation.arguments.positionals();
-    for (std::size_t i = 1; i < words.size(); ++i) take_out(named, words[i]);
-    put_edited(invocation, store, named);
+    edit_named(invocation, grounds, store, [&](Named& named) {
+      const auto& words = invocation.arguments.positionals();
+      for (std::size_t i = 1; i < words.size(); ++i) take_out(named, words[i]);
+    });
   });
   return 0;
 }

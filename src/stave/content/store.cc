@@ -268,8 +268,9 @@ void Store::edit_index(const std::function<void(spec::Index&)>& edit) const {
   write_file(root_, "index.json", text);
 }
 
-std::optional<spec::Descriptor> Store::tag(std::string_view reference,
-                                           const spec::Descriptor& descriptor) const {
+// Gives the name if `wanted` agrees to what has it (null: nothing).
+bool Store::tag_if(std::string_view reference, const spec::Descriptor& descriptor,
+                   const std::function<bool(const spec::Descriptor* before)>& wanted) const {
   if (find_size(descriptor.digest) != descriptor.size) {
     throw Error(Kind::not_found,
                 fmt::format("{} cannot be named {}: {} has no such blob of {} bytes", descriptor.digest.str(),
@@ -277,17 +278,35 @@ std::optional<spec::Descriptor> Store::tag(std::string_view reference,
   }
   spec::Descriptor named = descriptor;
   named.annotations[std::string(spec::annotation::ref_name)] = std::string(reference);
-  std::optional<spec::Descriptor> before;
+  bool done = false;
   edit_index([&](spec::Index& index) {
     auto& all = index.manifests;
     const auto same_name = [&](const spec::Descriptor& each) { return is_named(each, reference); };
     const auto first = std::find_if(all.begin(), all.end(), same_name);
+    done = wanted(first == all.end() ? nullptr : &*first);
+    if (!done) return;
     if (first == all.end()) return all.push_back(std::move(named));
-    before = std::exchange(*first, std::move(named));
+    *first = std::move(named);
     // Other tools may have given the name twice; from now on there is one answer.
     all.erase(std::remove_if(first + 1, all.end(), same_name), all.end());
   });
+  return done;
+}
+
+std::optional<spec::Descriptor> Store::tag(std::string_view reference,
+                                           const spec::Descriptor& descriptor) const {
+  std::optional<spec::Descriptor> before;
+  tag_if(reference, descriptor, [&](const spec::Descriptor* now) {
+    if (now != nullptr) before = *now;
+    return true;
+  });
   return before;
+}
+
+bool Store::retag(std::string_view reference, const Digest& expected,
+                  const spec::Descriptor& descriptor) const {
+  return tag_if(reference, descriptor,
+                [&](const spec::Descriptor* now) { return now != nullptr && now->digest == expected; });
 }
 
 std::unique_ptr<Source> Stacked::find(const Digest& digest) const {

@@ -90,6 +90,9 @@ class Store : public BlobSource {
   // Gives `name`, compared byte for byte, to a manifest or index whose blobs are all here (Kind::not_found if
   // it is not here itself). Takes the place of what had the name before, and says what that was.
   std::optional<spec::Descriptor> tag(std::string_view name, const spec::Descriptor& descriptor) const;
+  // The same if `name` still stands for `expected`, decided under the lock; false, and nothing happened, if
+  // somebody else was faster: what is made out of what a name stood for must not undo their work.
+  bool retag(std::string_view name, const Digest& expected, const spec::Descriptor& descriptor) const;
 
   struct Garbage {
     std::size_t blobs = 0;
@@ -112,6 +115,8 @@ class Store : public BlobSource {
  private:
   Store(fs::Dir root, Access access);
   fs::Dir blobs_directory() const;
+  bool tag_if(std::string_view name, const spec::Descriptor& descriptor,
+              const std::function<bool(const spec::Descriptor* before)>& wanted) const;
 
   fs::Dir root_;
   std::optional<fs::Lock> lock_;

@@ -282,6 +282,19 @@ TEST(Tag, ReplacesInPlaceAndGivesWhatWasThere) {
   EXPECT_EQ(now, (std::vector{a.digest, b.digest, a.digest}));
 }
 
+TEST(Retag, MovesANameOnlyFromWhatItWasExpectedToBe) {
+  const Scratch scratch;
+  const Store store = Store::create(scratch.path("s"), 0755);
+  const auto a = picture(store, "a").manifest, b = picture(store, "b").manifest,
+             c = picture(store, "c").manifest;
+  EXPECT_FALSE(store.retag("1", a.digest, b));
+  EXPECT_TRUE(store.index().manifests.empty());
+  store.tag("1", a);
+  EXPECT_TRUE(store.retag("1", a.digest, b));
+  EXPECT_FALSE(store.retag("1", a.digest, c));
+  EXPECT_EQ(store.find_reference("1")->digest, b.digest);
+}
+
 TEST(Tag, OfTwoEntriesWithOneNameLeavesOne) {
   const Scratch scratch;
   const Store store = Store::create(scratch.path("s"), 0755);
