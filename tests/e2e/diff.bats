@@ -304,6 +304,8 @@ random_difference() {
     same_tree_by stave "$wanted" || complain "seed $seed"
     run_stave diff it:1 upper
     assert_exit 0 || complain "seed $seed"
+    run_stave diff by-stave upper
+    assert_exit 0 || complain "seed $seed: unpack(pack(tree)) is not tree"
   done
 }
 
