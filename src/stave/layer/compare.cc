@@ -229,18 +229,38 @@ class Comparer {
     item.pair = found->second;
   }
 
+  // Most files are small: handed out one by one, the threads would mostly wait for each other.
+  std::vector<std::size_t> batches() const {
+    constexpr std::uint64_t enough_bytes = 4 * 1024 * 1024;
+    constexpr std::size_t enough_files = 64;
+    std::vector<std::size_t> begins = {0};
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < pairs_.size(); ++i) {
+      bytes += pairs_[i].lower->meta.size;
+      if (bytes < enough_bytes && i + 1 - begins.back() < enough_files) continue;
+      begins.push_back(i + 1);
+      bytes = 0;
+    }
+    if (begins.back() != pairs_.size()) begins.push_back(pairs_.size());
+    return begins;
+  }
+
   void read_contents() {
     if (pairs_.empty()) return;
     std::uint64_t bytes = 0;
     for (const Pair& pair : pairs_) bytes += pair.lower->meta.size;
     Task task(context_, "comparing files", bytes);
+    const std::vector<std::size_t> begins = batches();
     std::vector<char> equal(pairs_.size());
     std::vector<Reading> slots(context_.jobs * 2 + 2);
-    in_order<Reading>(context_, pairs_.size(), slots,
-                      [&](std::size_t i, Reading& reading) {
-                        equal[i] = static_cast<char>(equal_contents(context_, pairs_[i], reading));
+    in_order<Reading>(context_, begins.size() - 1, slots,
+                      [&](std::size_t batch, Reading& reading) {
+                        for (std::size_t i = begins[batch]; i < begins[batch + 1]; ++i) {
+                          equal[i] = static_cast<char>(equal_contents(context_, pairs_[i], reading));
+                          task.advance(pairs_[i].lower->meta.size);
+                        }
                       },
-                      {[&](std::size_t i, Reading&) { task.advance(pairs_[i].lower->meta.size); }});
+                      {[](std::size_t, Reading&) {}});
     for (Item& item : items_) {
       if (item.pair != none && equal[item.pair] == 0) item.aspects.add(Aspect::content);
     }

@@ -51,7 +51,6 @@ class DiskContents final : public Contents {
     const std::string path = on_disk(change.entry.path);
     const std::string where = root_->name() + "/" + path;
     const fs::Fd file = open(path, where);
-    check(file, change, where);
     fs::read_at_skipping_holes(file, offset, out, where);
     check(file, change, where);
   }
@@ -74,8 +73,8 @@ class DiskContents final : public Contents {
     }
   }
 
-  // Before and after reading, on the same descriptor: a torn file would be a layer that nobody ever had on
-  // disk.
+  // After reading, on the same descriptor: whoever wrote meanwhile, or before, has moved its ctime on. A torn
+  // file would be a layer that nobody ever had on disk.
   static void check(const fs::Fd& file, const Change& change, const std::string& where) {
     const fs::Stat now = fs::stat(file);
     if (now.size == change.entry.meta.size && stamp_of(now) == change.stamp) return;
