@@ -3,6 +3,7 @@
 
 #include "stave/rootfs/container.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
@@ -93,29 +94,39 @@ std::optional<Ended> parse(const std::string& text) {
 // Goes away with the last process of the run.
 class Leftovers {
  public:
-  explicit Leftovers(const std::string& path) : path_(path) {}
+  explicit Leftovers(const Container& container) : container_(container) {}
   Leftovers(const Leftovers&) = delete;
   Leftovers& operator=(const Leftovers&) = delete;
-  ~Leftovers() { remove_run(path_); }
+  ~Leftovers() { remove_run(container_.id, container_.directory, container_.runtimes); }
 
  private:
-  const std::string& path_;
+  const Container& container_;
 };
 
-}  // namespace
-
-Ended watch_over(const Container& container, const std::function<void(std::string_view)>& say) {
-  const Leftovers leftovers(container.directory);
-  const Terminal terminal(container.terminal);
-  const runtime::Watch watch;
+// The first process of a new pid namespace; 0 in it. Whoever is started here later is in ours again.
+pid_t fork_into_pid_namespace() {
+  const fs::Fd ours(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
   if (::unshare(CLONE_NEWPID) != 0) {
     throw Error(Kind::denied, fmt::format("this process may make no containers: {}", std::strerror(errno)),
                 "inside of another container, that one has to be privileged");
   }
+  const pid_t pid = ::fork();
+  if (pid < 0) throw_errno(errno, "fork");
+  // The root of a user namespace may not, and then nobody can be started here after the first process is
+  // gone; but it has no cgroups to remove either.
+  if (pid > 0) (void)::setns(ours.get(), CLONE_NEWPID);
+  return pid;
+}
+
+}  // namespace
+
+Ended watch_over(const Container& container, const std::function<void(std::string_view)>& say) {
+  const Leftovers leftovers(container);
+  const Terminal terminal(container.terminal);
+  const runtime::Watch watch;
   Pipe life;
   Pipe answer;
-  const pid_t inside = ::fork();
-  if (inside < 0) throw_errno(errno, "fork");
+  const pid_t inside = fork_into_pid_namespace();
   if (inside == 0) live_inside(container, watch, life, answer, say);
 
   const auto waited = watch.wait(inside, {.typed = !container.terminal, .impatient = true});

@@ -79,27 +79,30 @@ void remove_left_over_runs(const std::string& cache, const std::vector<runtime::
   for (const auto& name : runs.list()) {
     if (!name.starts_with(prefix)) continue;
     const auto held = try_lock(runs, name);
-    if (!held) continue;
-    try {
-      const auto job = job_of(name, runs.name() + "/" + name);
-      // A runtime that noted something was killed too, before it could remove its cgroup.
-      if (!runs.list(name + "/state").empty()) {
-        for (const auto& runtime : runtimes) run_silently(runtime::words_to_delete(runtime, job));
-      }
-    } catch (const Error&) {
-      // Not even a state directory: it was killed while it was made.
-    }
-    remove_run(runs.name() + "/" + name);
+    if (held) remove_run(name, runs.name() + "/" + name, runtimes);
   }
 }
 
-void remove_run(const std::string& path) {
+void remove_run(const std::string& id, const std::string& path,
+                const std::vector<runtime::Runtime>& runtimes) {
   try {
+    const auto run = fs::Dir::open(path);
+    // A runtime that noted something was killed before it could remove its cgroup, and still fails to while
+    // the processes in there are dying. It keeps its notes then, and so do we.
+    const auto noted = [&] { return run.find("state") && !run.list("state").empty(); };
+    for (const auto& runtime : runtimes) {
+      if (noted()) run_silently(runtime::words_to_delete(runtime, job_of(id, path)));
+    }
+    if (noted()) {
+      for (const auto& name : run.list()) {
+        if (name != "state") run.remove_tree(name);
+      }
+      return;
+    }
     const std::size_t slash = path.rfind('/');
     fs::Dir::open(path.substr(0, slash)).remove_tree(path.substr(slash + 1));
   } catch (const Error&) {
-    // It may hold what only somebody else can remove (ids of a range that was taken away since); the next
-    // start tries again.
+    // It may hold what only somebody else can remove: ids of a range that was taken away since.
   }
 }
 

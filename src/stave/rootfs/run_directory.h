@@ -24,10 +24,12 @@ runtime::Job job_of(const std::string& id, const std::string& path);
 RunDirectory make_run_directory(const std::string& cache, std::string_view config);
 
 // Removes the directories of runs whose every process is gone: they were killed before they could do it. What
-// a runtime left elsewhere (a cgroup), `runtimes` are told to remove. What cannot be removed stays.
+// a runtime left elsewhere (a cgroup), `runtimes` are told to remove.
 void remove_left_over_runs(const std::string& cache, const std::vector<runtime::Runtime>& runtimes);
 
-// Removes the directory of one run as well as that is possible.
-void remove_run(const std::string& path);
+// Removes the directory of one run whose processes are gone, and what a runtime noted of it, as well as that
+// is possible. What is left the next start tries again.
+void remove_run(const std::string& id, const std::string& path,
+                const std::vector<runtime::Runtime>& runtimes);
 
 }  // namespace stave::rootfs
