@@ -51,7 +51,12 @@ class DiskContents final : public Contents {
     const std::string path = on_disk(change.entry.path);
     const std::string where = root_->name() + "/" + path;
     const fs::Fd file = open(path, where);
-    fs::read_at_skipping_holes(file, offset, out, where);
+    try {
+      fs::read_at_skipping_holes(file, offset, out, where);
+    } catch (const Error& e) {
+      if (e.kind() == Kind::changed) changed(where);  // it ended too early
+      throw;
+    }
     check(file, change, where);
   }
 
