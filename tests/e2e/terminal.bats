@@ -136,3 +136,17 @@ big_image() {
   screen | grep -qE '^Name +hello:1'
   [ "$(tmux -S "$SOCKET" display-message -p '#{pane_title}')" != owned ]
 }
+
+@test "a difference is coloured at a terminal, and not where NO_COLOR asks for none" {
+  mkdir a b
+  touch a/gone b/new
+  terminal
+  type_line 'clear; stave diff -q a b; echo "exit $?"'
+  wait_for_screen '^exit 1$'
+  screen | grep -qE '^D /gone +-0 B$'
+  tmux -S "$SOCKET" capture-pane -p -e | grep -qF "$(printf '\033[31m')D /gone"
+  tmux -S "$SOCKET" capture-pane -p -e | grep -qF "$(printf '\033[32m')A /new"
+  type_line 'clear; NO_COLOR=1 stave diff -q a b; echo "exit $?"'
+  wait_for_screen '^exit 1$'
+  if tmux -S "$SOCKET" capture-pane -p -e | grep -qF "$(printf '\033[31m')"; then complain "colour in spite of NO_COLOR"; fi
+}
