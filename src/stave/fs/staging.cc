@@ -98,7 +98,6 @@ Dir Staging::make_dir(std::string_view relative) const {
 }
 
 void Staging::publish(std::string_view inside, const std::string& name) const {
-  const std::string from = name_ + "/" + std::string(inside);
   const Where where{parent_.name(), name};
   if (::renameat(dir_.fd(), std::string(inside).c_str(), parent_.fd(), name.c_str()) == 0) return;
   switch (const int error = errno) {

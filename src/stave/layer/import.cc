@@ -9,29 +9,12 @@
 #include "stave/base/error.h"
 #include "stave/base/limits.h"
 #include "stave/base/text.h"
+#include "stave/base/watched.h"
 #include "stave/fs/fs.h"
 #include "stave/layer/reader.h"
 
 namespace stave::layer {
 namespace {
-
-// Advances a task by what passes.
-class Counted final : public Source {
- public:
-  Counted(const Context& context, Source& source, Task& task)
-      : context_(context), source_(source), task_(task) {}
-  std::size_t read(MutableBytes out) override {
-    context_.check();
-    const std::size_t n = source_.read(out);
-    task_.advance(n);
-    return n;
-  }
-
- private:
-  const Context& context_;
-  Source& source_;
-  Task& task_;
-};
 
 // Content of a foreign tar, kept in an unnamed file; the stamp of a change says where.
 class Spool final : public Contents {
@@ -103,7 +86,7 @@ Layer import_tar(const Context& context, Source& input, const Import& how, Tree*
   if (how.recompress && tree == nullptr) throw Error(Kind::internal, "a layer is rewritten on top of a tree");
   Task task(context, "reading " + how.name, how.size);
   try {
-    Counted counted(context, input, task);
+    WatchedSource counted(context, input, task);
     std::array<std::byte, tar::block_size> first{};
     const std::size_t n = read_full(counted, first);
     if (n == 0) throw Error(Kind::invalid, "the input is empty, not even an empty tar");

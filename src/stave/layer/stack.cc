@@ -11,6 +11,7 @@
 #include "stave/base/error.h"
 #include "stave/base/limits.h"
 #include "stave/base/text.h"
+#include "stave/base/watched.h"
 #include "stave/compress/compress.h"
 #include "stave/fs/fs.h"
 #include "stave/layer/reader.h"
@@ -36,24 +37,6 @@ class PlainTar final : public Source {
   std::unique_ptr<Source> plain_;
 };
 
-// Advances a task by the plain bytes that pass; the total is that of the stored ones, so the task has none.
-class Watched final : public Source {
- public:
-  Watched(const Context& context, Source& source, Task& task)
-      : context_(context), source_(source), task_(task) {}
-  std::size_t read(MutableBytes out) override {
-    context_.check();
-    const std::size_t n = source_.read(out);
-    task_.advance(n);
-    return n;
-  }
-
- private:
-  const Context& context_;
-  Source& source_;
-  Task& task_;
-};
-
 bool has_content(const Metadata& meta) { return meta.type == Type::regular && meta.size != 0; }
 
 // Reads one piece to its end, so that whatever verifies it has seen everything.
@@ -62,7 +45,7 @@ void read_piece(const Context& context, const Stack::Piece& piece,
   Task task(context, "reading " + piece.name, 0);
   try {
     const auto plain = piece.open();
-    Watched watched(context, *plain, task);
+    WatchedSource watched(context, *plain, task);
     LayerReader reader(watched);
     work(reader);
     reader.finish();

@@ -15,6 +15,7 @@
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
+#include "stave/base/watched.h"
 #include "stave/fs/make.h"
 #include "stave/fs/staging.h"
 #include "stave/layer/disk.h"
@@ -79,30 +80,12 @@ void check_record_free(const fs::Dir& parent, const std::string& name) {
       "move it away, or unpack under another name");
 }
 
-// Advances a task by the plain bytes that pass.
-class Watched final : public Source {
- public:
-  Watched(const Context& context, Source& source, Task& task)
-      : context_(context), source_(source), task_(task) {}
-  std::size_t read(MutableBytes out) override {
-    context_.check();
-    const std::size_t n = source_.read(out);
-    task_.advance(n);
-    return n;
-  }
-
- private:
-  const Context& context_;
-  Source& source_;
-  Task& task_;
-};
-
 // Puts one layer on top of the tree; its files into the stage.
 void apply_piece(const Context& context, const Stack::Piece& piece, Stage& stage, Tree& tree) {
   Task task(context, "unpacking " + piece.name, 0);
   try {
     const auto plain = piece.open();
-    Watched watched(context, *plain, task);
+    WatchedSource watched(context, *plain, task);
     LayerReader reader(watched);
     tree.apply(context, reader, [&](const Step& step) { return stage.take(step, reader); });
     reader.finish();

@@ -43,7 +43,7 @@ const std::vector<std::string> readonly_paths = {"/proc/bus", "/proc/fs", "/proc
 
 // A text of an image or a person that goes into a process: a NUL would cut it short, and JSON holds UTF-8
 // only.
-const std::string& checked(const std::string& text, std::string_view what) {
+std::string checked(std::string text, std::string_view what) {
   if (text.find('\0') != std::string::npos || !is_utf8(text)) {
     throw Error(Kind::invalid, fmt::format("{} {} is not UTF-8, or holds a NUL", what, quote(text)));
   }
@@ -98,7 +98,7 @@ std::vector<std::string> environment_of(const spec::Config& config, const Wishes
 }
 
 std::string workdir_of(const spec::Config& config, const Wishes& wishes) {
-  const std::string& workdir = checked(wishes.workdir.value_or(config.working_dir), "the working directory");
+  const std::string workdir = checked(wishes.workdir.value_or(config.working_dir), "the working directory");
   if (workdir.starts_with('/')) return workdir;
   if (wishes.workdir) {
     throw Error(Kind::usage, fmt::format("the working directory {} is not absolute", quote(workdir)),
