@@ -122,9 +122,13 @@ two"
 @test "a program that is not there is 127" {
   require_containers
   run -127 --separate-stderr stave run -q box:1 nosuch
-  assert_stderr_has nosuch
+  assert_equal "$stderr" "stave: the image has no program \"nosuch\"
+hint: name one that the image has; \`--entrypoint\` replaces the image's own"
   run -127 stave run -q box:1 /no/such
   run -127 stave run -q --entrypoint ./hell hello:scratch
+  mkdir none
+  run -127 --separate-stderr stave run -q -v ./none:/none box:1 /none/program
+  assert_stderr_has 'stave: runc: exec: "/none/program"'
 }
 
 @test "a file that cannot be executed is 126" {
@@ -132,6 +136,9 @@ two"
   run_stave run -q box:1 /bin/plain
   assert_exit 126
   run_stave run -q box:1 /data
+  assert_exit 126
+  echo "in a volume, where only the runtime sees it" >text
+  run_stave run -q -v ./text:/text box:1 /text
   assert_exit 126
 }
 
@@ -308,7 +315,8 @@ stave
 # Starts `stave run ARGS...` whose container touches mark/started; sets STAVE_PID.
 start_container() {
   mkdir -p mark
-  stave run -q --volume ./mark:/mark "$@" &
+  # A script's background jobs ignore SIGINT, and stave respects that.
+  env --default-signal=INT stave run -q --volume ./mark:/mark "$@" &
   STAVE_PID=$!
   until_true test -e mark/started
 }

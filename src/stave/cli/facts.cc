@@ -69,6 +69,7 @@ std::span<const Variable> variables() {
       Variable{"STAVE_STORE", "the image store, unless --store names another"},
       Variable{"XDG_DATA_HOME",
                "where the store is otherwise: its subdirectory stave; ~/.local/share if unset"},
+      Variable{"STAVE_RUNTIME", "the OCI runtime of `run`: a name or a path; runc, else crun if unset"},
       Variable{"XDG_CACHE_HOME", "where the cache is: its subdirectory stave; ~/.cache if unset"},
       Variable{"SOURCE_DATE_EPOCH", "seconds since 1970: the time that is written where one is needed"},
       Variable{"TMPDIR", "where temporary files go that do not belong to the store; /tmp if unset"},

@@ -17,6 +17,7 @@
 #include "stave/cli/userns.h"
 #include "stave/cli/verbs.h"
 #include "stave/cli/words.h"
+#include "stave/rootfs/foresee.h"
 #include "stave/rootfs/kept.h"
 #include "stave/rootfs/run_directory.h"
 #include "stave/rootfs/runtime_config.h"
@@ -181,6 +182,10 @@ int run_container(const Invocation& invocation) {
   const auto name = rootfs::name_of_kept(layers.image->config.diff_ids, owners, ids_in_use(invocation));
   const auto kept = rootfs::keep(context, cache, name, layers.stack, owners);
   const auto config = rootfs::runtime_config(layers.image->config, fs::Dir::open(kept.path), wishes);
+  if (const auto refusal = rootfs::foresee_refusal(config, fs::Dir::open(kept.path))) {
+    report(surroundings, Error(Kind::not_found, refusal->message, refusal->hint()));
+    return refusal->exit_code();
+  }
   const auto run = rootfs::make_run_directory(cache, config);
   context.check();
   become_watcher(invocation, kept, run, runtimes, standing);

@@ -85,7 +85,7 @@ class Attempts {
       const auto job = job_of(container_.id, container_.directory);
       const auto attempt = start(runtime, job, false);
       if (!attempt.refusal) return {.code = attempt.code};
-      reasons.push_back(fmt::format("{}: {}", runtime.name, printable(attempt.refusal->message)));
+      reasons.push_back(fmt::format("{}: {}", runtime.name, attempt.refusal->message));
       const bool last = i + 1 == container_.runtimes.size();
       const bool its_own_fault = attempt.refusal->why == runtime::Refusal::Why::other;
       if (!its_own_fault || (last && reasons.size() == 1)) return not_started(runtime, *attempt.refusal);
@@ -107,14 +107,9 @@ class Attempts {
   };
 
   static Ended not_started(const runtime::Runtime& runtime, const runtime::Refusal& refusal) {
-    Ended ended{.code = refusal.exit_code(),
-                .message = fmt::format("{}: {}", runtime.name, printable(refusal.message))};
-    if (refusal.why == runtime::Refusal::Why::no_program)
-      ended.hint =
-          "the image does not have this program, or what it takes to start it; `--entrypoint` names another";
-    if (refusal.why == runtime::Refusal::Why::not_executable)
-      ended.hint = "it is not executable, or made for another machine";
-    return ended;
+    return {.code = refusal.exit_code(),
+            .message = fmt::format("{}: {}", runtime.name, refusal.message),
+            .hint = refusal.hint()};
   }
 
   Attempt start(const runtime::Runtime& runtime, const runtime::Job& job, bool silent) {

@@ -37,6 +37,18 @@ Refusal::Why why_of(std::string_view message) {
   return Refusal::Why::other;
 }
 
+// A message without what runc says in front of every one, and with quotation marks as they are.
+std::string tidy(std::string_view message) {
+  for (const std::string_view prefix :
+       {"runc run failed: ", "unable to start container process: ", "error during container init: "}) {
+    if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
+  }
+  while (message.ends_with('\n')) message.remove_suffix(1);
+  std::vector<std::string> parts;
+  for (const auto& part : split(message, '"')) parts.push_back(printable(part));
+  return join(parts, "\"");
+}
+
 // The message of a line of the log if its level is error.
 std::optional<std::string> find_error(const std::string& line) {
   try {
@@ -92,15 +104,26 @@ int Refusal::exit_code() const {
   return 125;
 }
 
+std::string Refusal::hint() const {
+  switch (why) {
+    case Why::no_program:
+      return "name one that the image has; `--entrypoint` replaces the image's own";
+    case Why::not_executable:
+      return "it lacks execute permission, is a directory, or is made for another machine";
+    case Why::other:
+      return {};
+  }
+  return {};
+}
+
 std::optional<Refusal> find_refusal(std::string_view log) {
   std::optional<Refusal> refusal;
   for (const std::string& line : split(log, '\n')) {
     auto message = find_error(line);
     if (!message) continue;
-    while (message->ends_with('\n')) message->pop_back();
     const auto why = why_of(*message);
     // The last line sums up; one that names the program says more than any other.
-    if (!refusal || refusal->why == Refusal::Why::other) refusal = Refusal{why, std::move(*message)};
+    if (!refusal || refusal->why == Refusal::Why::other) refusal = Refusal{why, tidy(*message)};
   }
   return refusal;
 }

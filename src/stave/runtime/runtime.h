@@ -42,10 +42,12 @@ struct Refusal {
     other            // the container could not be made
   };
   Why why = Why::other;
-  std::string message;  // the runtime's last word, on one line
+  std::string message;  // of the runtime's words, what tells something; safe for a terminal
 
   // As shells and podman have them: 127, 126, 125.
   int exit_code() const;
+  // What to do about it; may be empty.
+  std::string hint() const;
 };
 
 // What a log says of level error; nullopt if nothing, and so the exit code is the container's. Lines that are

@@ -46,6 +46,15 @@ std::optional<int> reap(pid_t child) {
 Watch::Watch() {
   sigfillset(&queued_);
   for (const int number : left_alone) sigdelset(&queued_, number);
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction action = {};
+    // Who started us with nohup wants it ignored; blocked, it would be queued nevertheless.
+    if (::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
+      sigdelset(&queued_, number);
+  }
+  // Ignored (some supervisors start programs so), nobody would tell us how a child ended.
+  std::signal(SIGCHLD, SIG_DFL);
+  sigaddset(&queued_, SIGCHLD);
   if (::sigprocmask(SIG_BLOCK, &queued_, &before_) != 0) throw_errno(errno, "sigprocmask");
 }
 
