@@ -154,11 +154,11 @@ class Unpacking {
       const fs::Dir bundle = staging_->make_dir(bundle_name);
       write_record(complete(stage, tree, files, rootfs_path), bundle, rootfs_record);
       how_.bundle(bundle);
-      check();
+      const auto turn = take_turn();
       staging_->publish(bundle_name, place_.name);
     } else {
       const Record record = complete(stage, tree, files, tree_name);
-      check();
+      const auto turn = take_turn();
       publish_tree(record);
     }
     return stage.unpacked();
@@ -170,6 +170,13 @@ class Unpacking {
     context_.check();
     check_free(parent_, place_.name, target_);
     if (!how_.bundle) check_record_free(parent_, record_name());
+  }
+  // Two who unpack to one target at once: who comes second is told so, and does not take the record of the
+  // first away.
+  fs::Lock take_turn() const {
+    auto lock = fs::Lock::take(parent_.handle(), fs::Lock::Mode::exclusive);
+    check();
+    return lock;
   }
   std::string record_name() const { return place_.name + ".stave"; }
 
