@@ -114,6 +114,7 @@ void HoleSink::write(Bytes bytes) {
       run += block;
     }
     if (!zero) put(bytes.first(run));
+    ends_in_hole_ = zero;
     offset_ += run;
     bytes = bytes.subspan(run);
   }
@@ -132,7 +133,7 @@ void HoleSink::put(Bytes bytes) {
 }
 
 std::uint64_t HoleSink::finish() {
-  if (retry([&] { return ::ftruncate(file_.get(), static_cast<::off_t>(offset_)); }) != 0)
+  if (ends_in_hole_ && retry([&] { return ::ftruncate(file_.get(), static_cast<::off_t>(offset_)); }) != 0)
     fail_doing(errno, "setting its size");
   return written_;
 }

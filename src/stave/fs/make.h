@@ -47,6 +47,7 @@ class HoleSink : public Sink {
   const Fd& file_;
   std::uint64_t offset_ = 0;
   std::uint64_t written_ = 0;
+  bool ends_in_hole_ = false;
 };
 
 // Each of these undoes a part of what comes after it, hence the order: owner (chown drops setuid and

@@ -30,7 +30,9 @@ class Record {
 
   // The name of the record of the tree at `tree` ("/x/rootfs/" -> "/x/rootfs.stave").
   static std::string name_for(const std::string& tree);
-  // The record beside the tree, if there is one. Kind::invalid, with a hint to remove it, if it is damaged.
+  // The record beside the tree (beside what a symlink or "." leads to), if there is one. Kind::invalid, with
+  // a hint to remove it, if it is damaged, or if it is of another directory than this (its root has another
+  // inode: the tree is a copy, or a new one under an old name).
   static std::shared_ptr<const Record> find(const std::string& tree);
   // Its bytes: the same for the same content, whatever the order in which it was collected.
   void write(Sink& sink) const;
@@ -49,8 +51,9 @@ class Record {
 
   // Corrects what was found on disk at `path` into what it is in the image: of everything that the disk still
   // says as it did, the image's word counts; what was changed since counts as it is on disk; files that the
-  // user of a tree kept aside made are root's. Gives the content digest if the fingerprint (size, mode,
-  // owner, inode, mtime and ctime) proves that nothing changed.
+  // user of a tree kept aside made are root's. A program that was written to loses its setuid and setgid
+  // bits, and a file that may have been its capabilities, as in the kernel. Gives the content digest if the
+  // fingerprint (size, mode, owner, inode, mtime and ctime) proves that nothing changed.
   std::optional<Digest> settle(const fs::Found& found, Metadata& meta) const;
 };
 

@@ -42,6 +42,10 @@ void check_target(const std::string& target);
 // (is_packed_xattr) are set. Devices that the kernel does not let us make are empty files, and kept in the
 // record.
 //
+// An empty directory as target is replaced, also its mode and owner; a record beside it too, but Kind::exists
+// for any other file of that name. A bundle is 0700, since what is in it may be setuid. Nothing is synced: a
+// tree that a crash damages is unpacked again.
+//
 // Throws what reading the layers throws, Kind::no_space, Kind::denied; then nothing of it is left and the
 // target is as it was. What a killed process left beside the target, the next unpack there removes.
 // Costs one pass over every layer; memory as Tree.
