@@ -147,7 +147,7 @@ std::map<std::string, std::string> read_environment() {
 }
 
 // Becomes this program anew. Returns only to throw.
-void restart(std::vector<std::string> words, std::map<std::string, std::string> environment) {
+void restart(std::vector<std::string> words, const std::map<std::string, std::string>& environment) {
   std::vector<char*> argv;
   std::string name = "stave";
   argv.push_back(name.data());

@@ -59,7 +59,7 @@ std::string name_of_kept(const std::vector<Digest>& diff_ids, layer::Owners owne
 Kept keep(const Context& context, const std::string& cache, const std::string& name,
           const layer::Stack& stack, layer::Owners owners) {
   const auto place = fs::Dir::create(cache + "/rootfs", 0700).make_dir(name, 0700);
-  const std::string path = place.name();
+  const std::string& path = place.name();
   Kept kept{.path = fmt::format("{}/{}/rootfs", path, tree),
             .lock = fs::Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))};
   if (!kept.lock) throw_errno(errno, quote(path));

@@ -98,7 +98,7 @@ std::vector<std::string> environment_of(const spec::Config& config, const Wishes
 }
 
 std::string workdir_of(const spec::Config& config, const Wishes& wishes) {
-  const std::string workdir = checked(wishes.workdir.value_or(config.working_dir), "the working directory");
+  std::string workdir = checked(wishes.workdir.value_or(config.working_dir), "the working directory");
   if (workdir.starts_with('/')) return workdir;
   if (wishes.workdir) {
     throw Error(Kind::usage, fmt::format("the working directory {} is not absolute", quote(workdir)),
