@@ -24,6 +24,9 @@ namespace {
 // tree and inside.
 constexpr std::string_view tree = "tree";
 
+// Beside it, so that the lock is ours alone: unpack takes one on the directory it works in.
+constexpr const char* lock_name = "lock";
+
 // How long to wait before asking for a lock again: there is no other way to wait that can be interrupted.
 constexpr auto patience = std::chrono::milliseconds(50);
 
@@ -61,7 +64,7 @@ Kept keep(const Context& context, const std::string& cache, const std::string& n
   const auto place = fs::Dir::create(cache + "/rootfs", 0700).make_dir(name, 0700);
   const std::string& path = place.name();
   Kept kept{.path = fmt::format("{}/{}/rootfs", path, tree),
-            .lock = fs::Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))};
+            .lock = fs::Fd(::openat(place.fd(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600))};
   if (!kept.lock) throw_errno(errno, quote(path));
   lock(context, kept.lock, LOCK_SH);
   if (is_there(place)) return kept;
