@@ -556,10 +556,23 @@ SCRIPT
   assert_output "by default"
 }
 
+@test "an ordinary user's bundle runs under runc as it is, for that user" {
+  require_user_containers
+  require_client runc
+  busybox_root root
+  stave pack -q -t box:user --layer root --owner 0:0 --cmd id >/dev/null
+  user_dir
+  stave copy -q box:user "oci-archive:$USER_DIR/box.tar" >/dev/null
+  run --separate-stderr as_user sh -c 'stave unpack -q --bundle oci-archive:box.tar bundle && cd bundle && runc --root "$TMPDIR/runc" run "user-$$"'
+  assert_exit 0
+  assert_output_has "uid=0"
+  jq -e '.linux.uidMappings[0].size == 1' "$USER_DIR/bundle/config.json"
+}
+
 @test "the bundle's config.json passes the runtime-spec's schema" {
   shared json/runtime-spec >/dev/null
   stave unpack -q --bundle box:1 bundle
-  run python3 - "$(shared json/runtime-spec)" bundle/config.json <<'PYTHON'
+  run /usr/bin/python3 - "$(shared json/runtime-spec)" bundle/config.json <<'PYTHON'
 import json, pathlib, sys
 import jsonschema
 directory = pathlib.Path(sys.argv[1]).resolve()

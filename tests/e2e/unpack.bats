@@ -218,6 +218,16 @@ r 65534:65534 644"
 
 # --- nothing, or all ---
 
+@test "an image archive that is named as a tar is no layer" {
+  mkdir a && echo x >a/f
+  stave pack -q -t it:1 --layer a >/dev/null
+  stave copy -q it:1 oci-archive:it.tar >/dev/null
+  run_stave unpack it.tar tree
+  assert_exit 2
+  assert_stderr_has "oci-archive:it.tar"
+  [ ! -e tree ]
+}
+
 @test "a target that is taken stays as it is" {
   layer one 'echo x >f'
   mkdir full empty && echo mine >full/mine && echo mine >file && ln -s empty link

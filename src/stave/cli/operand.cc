@@ -5,11 +5,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
 #include "stave/cli/grounds.h"
+#include "stave/compress/compress.h"
 #include "stave/fs/fs.h"
 
 namespace stave::cli {
@@ -86,6 +89,21 @@ Layers open_image(const Invocation& invocation, const Operand& operand,
   return layers;
 }
 
+// Somebody who names an image archive as a file means the image in it. Only a plain one is looked into: to
+// look into a compressed one costs as much as reading it.
+void refuse_archive(const Invocation& invocation, const fs::Fd& file, const std::string& text,
+                    const place::Grounds& grounds) {
+  std::array<std::byte, 6> first{};
+  const auto size = std::min<std::uint64_t>(first.size(), fs::stat(file).size);
+  const auto beginning = MutableBytes(first).first(static_cast<std::size_t>(size));
+  fs::read_at(file, 0, beginning, text);
+  if (compress::sniff(beginning) != compress::Format::none) return;
+  if (!is_image_archive(invocation, file, grounds)) return;
+  throw Error(
+      Kind::usage, fmt::format("{} is an image archive, not the tar of a tree", quote(text)),
+      fmt::format("write oci-archive:{0} or docker-archive:{0} for the image in it", printable(text)));
+}
+
 Layers open_tar(const std::shared_ptr<const fs::Fd>& file, const std::string& name) {
   return {.blobs = {}, .image = {}, .descriptor = {}, .name = name, .stack = stack_of_file(file, name)};
 }
@@ -119,6 +137,7 @@ Layers open_layers(const Invocation& invocation, const Operand& operand,
     const auto real = std::filesystem::canonical(operand.path);
     const auto file = std::make_shared<const fs::Fd>(
         fs::Dir::open(real.parent_path().string()).open_file(real.filename().string()));
+    refuse_archive(invocation, *file, operand.text, grounds);
     return open_tar(file, quote(operand.text));
   }
   if (operand.words.transport != place::Transport::stream)

@@ -38,6 +38,14 @@ std::string ids_in_use(const Invocation& invocation) {
   return invocation.surroundings.env(mark).value_or("");
 }
 
+std::optional<rootfs::Ids> ids_for_a_runtime(const Invocation& invocation) {
+  const std::string inside = ids_in_use(invocation);
+  if (const std::size_t blank = inside.find(' '); blank != std::string::npos)
+    return rootfs::Ids::parse(std::string_view(inside).substr(blank + 1));
+  if (::geteuid() == 0) return std::nullopt;
+  return rootfs::one_id(rootfs::this_person());
+}
+
 void enter_namespace_if_asked(std::map<std::string, std::string>& environment) {
   const auto asked = environment.find(mark);
   if (asked == environment.end()) return;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "stave/cli/command.h"
+#include "stave/rootfs/userns.h"
 
 namespace stave::cli {
 
@@ -33,6 +34,10 @@ Standing stand_as_root(const Invocation& invocation, Range range);
 // What makes the ids of this process different from those of another: "" for root, else the maps. What was
 // kept on disk by one is of no use to the other.
 std::string ids_in_use(const Invocation& invocation);
+
+// The ids of a user namespace for what this process makes, for a runtime that is started outside: those of
+// the namespace it is in, else, for an ordinary user, the one there is; none for root.
+std::optional<rootfs::Ids> ids_for_a_runtime(const Invocation& invocation);
 
 // For main, before there is a thread: does what stand_as_root asked the program to do before it started
 // again, and says in the environment that it is done.

@@ -42,18 +42,6 @@ layer::Tree read_directory_tree(const Invocation& invocation, const std::string&
   return layer::read_tree(invocation.context, root, adopt, record.get());
 }
 
-// Somebody who names an image archive as a file means the image in it.
-void refuse_archive(const Side& side, const layer::Tree& tree) {
-  if (side.operand.is != Operand::Is::tar) return;
-  const bool layout = tree.find("oci-layout") != nullptr && tree.find("index.json") != nullptr;
-  const bool docker = tree.find("manifest.json") != nullptr && tree.find("etc") == nullptr;
-  if (!layout && !docker) return;
-  throw Error(Kind::usage,
-              fmt::format("{} is an image archive, not the tar of a tree", quote(side.operand.text)),
-              fmt::format("write {}:{} for the image in it", layout ? "oci-archive" : "docker-archive",
-                          printable(side.operand.text)));
-}
-
 // Layers that both images begin with: read once, and what is equal is the same node.
 std::size_t common_layers(const Side& a, const Side& b) {
   if (!a.layers || !b.layers || !a.layers->image || !b.layers->image) return 0;
@@ -116,7 +104,6 @@ class Sides {
       return;
     }
     tree = layer::read_stack(invocation_.context, side.layers->stack, layer::Digests::yes, tree, common);
-    refuse_archive(side, tree);
   }
 
   const Invocation& invocation_;

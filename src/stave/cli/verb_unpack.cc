@@ -59,9 +59,10 @@ std::vector<Operand> operands_of(const std::vector<std::string>& words) {
 }
 
 // Everybody may read it: it says nothing that the image does not.
-void write_runtime_config(const fs::Dir& bundle, const spec::Config& config, layer::Owners owners) {
-  const bool aside = owners == layer::Owners::aside;
-  const rootfs::Wishes wishes{.rootless = aside, .one_id = aside};
+void write_runtime_config(const Invocation& invocation, const fs::Dir& bundle, const spec::Config& config) {
+  const auto ids = ids_for_a_runtime(invocation);
+  const rootfs::Wishes wishes{
+      .rootless = ids.has_value(), .user_namespace = ids, .one_id = ids && ids->only_one()};
   fs::TempFile file = fs::TempFile::in(bundle, 0644);
   file.write(as_bytes(rootfs::runtime_config(config, bundle.open_dir("rootfs"), wishes)));
   std::move(file).publish("config.json", fs::TempFile::Existing::fail, false);
@@ -104,7 +105,7 @@ int run_unpack(const Invocation& invocation) {
     throw Error(Kind::usage, "--bundle needs an image: a layer does not say what to run");
 
   layer::Unpack how{.owners = ::geteuid() == 0 ? layer::Owners::real : layer::Owners::aside};
-  if (bundle) how.bundle = [&](const fs::Dir& dir) { write_runtime_config(dir, image->config, how.owners); };
+  if (bundle) how.bundle = [&](const fs::Dir& dir) { write_runtime_config(invocation, dir, image->config); };
   const auto done = layer::unpack(invocation.context, material.stack, target, how);
   tell(invocation, material, done, target, summary(done, target, bundle, how.owners == layer::Owners::aside));
   return 0;

@@ -241,10 +241,23 @@ std::map<std::string, std::string> annotations_of(const spec::Config& config) {
   return annotations;
 }
 
+std::string print_map(const std::vector<IdRange>& ranges) {
+  std::vector<std::string> lines;
+  for (const auto& range : ranges) {
+    json::Object line;
+    line.number("containerID", range.inside);
+    line.number("hostID", range.outside);
+    line.number("size", range.count);
+    lines.push_back(std::move(line).finish());
+  }
+  return json::print_array(lines);
+}
+
 std::string print_linux(const Wishes& wishes) {
   std::vector<std::string> kinds = {"pid", "ipc", "uts", "mount"};
   if (wishes.network == Network::none) kinds.emplace_back("network");
   if (!wishes.rootless) kinds.emplace_back("cgroup");
+  if (wishes.user_namespace) kinds.emplace_back("user");
   std::vector<std::string> namespaces;
   for (const auto& kind : kinds) {
     json::Object one;
@@ -252,6 +265,10 @@ std::string print_linux(const Wishes& wishes) {
     namespaces.push_back(std::move(one).finish());
   }
   json::Object on_linux;
+  if (wishes.user_namespace) {
+    on_linux.text("uidMappings", print_map(wishes.user_namespace->uids));
+    on_linux.text("gidMappings", print_map(wishes.user_namespace->gids));
+  }
   if (!wishes.rootless) {
     // No device but those that every container has (config-linux.md, "Default Devices").
     on_linux.text("resources", R"({"devices":[{"allow":false,"access":"rwm"}]})");

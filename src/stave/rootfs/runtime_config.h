@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "stave/fs/fs.h"
+#include "stave/rootfs/userns.h"
 #include "stave/spec/spec.h"
 
 namespace stave::rootfs {
@@ -34,7 +35,10 @@ struct Wishes {
   bool read_only = false;
   std::string hostname = {};  // empty: "stave"
   bool rootless = false;      // for a user namespace: no sysfs of its own, no cgroup, no devices
-  bool one_id = false;        // nobody but uid and gid 0 exists: no other user, no additional groups
+  // A user namespace that the runtime is to make, for a bundle that an ordinary user runs; none: it is
+  // started as the root that there is.
+  std::optional<Ids> user_namespace = {};
+  bool one_id = false;  // nobody but uid and gid 0 exists: no other user, no additional groups
 };
 
 // The text of config.json. `root` is the image's root file system, in which names of User are looked up

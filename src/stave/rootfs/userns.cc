@@ -175,6 +175,28 @@ std::string get_mapper(const std::string& name, std::string_view search_path) {
 
 std::string Ids::str() const { return one_line(uids) + "/" + one_line(gids); }
 
+std::optional<Ids> Ids::parse(std::string_view text) {
+  const auto lines = [](const std::string& map) -> std::vector<IdRange> {
+    std::vector<IdRange> ranges;
+    for (const auto& line : split(map, ',')) {
+      std::vector<std::uint32_t> numbers;
+      for (const auto& word : split(line, ':')) {
+        const auto number = parse_number(word);
+        if (!number || *number > UINT32_MAX) return {};
+        numbers.push_back(static_cast<std::uint32_t>(*number));
+      }
+      if (numbers.size() != 3) return {};
+      ranges.push_back({numbers[0], numbers[1], numbers[2]});
+    }
+    return ranges;
+  };
+  const auto maps = split(text, '/');
+  if (maps.size() != 2) return std::nullopt;
+  Ids ids{lines(maps[0]), lines(maps[1])};
+  if (ids.uids.empty() || ids.gids.empty()) return std::nullopt;
+  return ids;
+}
+
 Person this_person() {
   Person person{.uid = ::getuid(), .gid = ::getgid()};
   // Read once, before there is a second thread that could ask as well.

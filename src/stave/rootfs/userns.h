@@ -29,6 +29,8 @@ struct Ids {
   bool only_one() const { return uids.size() == 1 && gids.size() == 1; }
   // "0:1000:1,1:100000:65536/0:1000:1": the same for the same ids.
   std::string str() const;
+  // What `str` gave; nullopt for anything else.
+  static std::optional<Ids> parse(std::string_view text);
 
   friend bool operator==(const Ids&, const Ids&) = default;
 };

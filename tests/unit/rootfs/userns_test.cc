@@ -29,6 +29,14 @@ TEST(SubordinateIds, PersonIsZeroAndTheRangeFollows) {
   EXPECT_EQ(ranges("me:100000:65536\n", "me:200000:65536\n"),
             "0:1000:1,1:100000:65536/0:100:1,1:200000:65536");
 }
+TEST(Ids, AreReadAsTheyWereWritten) {
+  const Ids ids{{{0, 1000, 1}, {1, 100000, 65536}}, {{0, 100, 1}}};
+  EXPECT_EQ(Ids::parse(ids.str()), ids);
+  for (const char* text :
+       {"", "/", "0:1:2", "0:1:2/", "0:1/0:1:2", "0:1:x/0:1:2", "0:1:4294967296/0:1:2", "0:1:2/0:1:2/0:1:2"})
+    EXPECT_EQ(Ids::parse(text), std::nullopt) << text;
+}
+
 TEST(SubordinateIds, ByNumberAsWell) {
   EXPECT_EQ(ranges("1000:7:3", "1000:9:3"), "0:1000:1,1:7:3/0:100:1,1:9:3");
 }
