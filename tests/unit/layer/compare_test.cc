@@ -55,7 +55,10 @@ rc::Gen<Sketch::Item> gen_item(bool plain) {
     item.path = *gen_path();
     item.kind = *rc::gen::inRange(0, 8);
     item.content = *rc::gen::inRange(0, 4);
-    if (plain) return item;
+    if (plain) {
+      item.content -= item.content % 2;  // of one size
+      return item;
+    }
     item.mode = *rc::gen::element(0644u, 0600u, 04755u, 01777u);
     item.owner = *rc::gen::element(0u, 1000u, 4000000000u);
     item.mtime = *rc::gen::element<std::int64_t>(0, 1, -5, 1700000000);
