@@ -201,7 +201,7 @@ int main(int argc, char** argv) {
   stave::fill_standard_descriptors();
   // Not ignored but handled by doing nothing: what is ignored stays ignored in the programs we start.
   std::signal(SIGPIPE, [](int) {});
-  // A file over the limit of `ulimit -f` is an error like a full disk, not the end: there is something to
+  // A file over the limit of `ulimit -f` is an error, not the end: there is something to
   // clean up.
   std::signal(SIGXFSZ, [](int) {});
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);

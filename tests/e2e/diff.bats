@@ -210,6 +210,29 @@ bin/bash"
   assert_exit 0
 }
 
+@test "where a layer cannot go is said before anything is read" {
+  mkdir a b d
+  touch b/.wh.x # would be the failure of reading
+  local where
+  for where in d d/ '' .; do
+    run_stave diff a b -o "$where" --force
+    case "$where" in d) assert_exit 4 ;; *) assert_exit 2 ;; esac || return
+  done
+  run_stave diff a b -o absent/layer.tar
+  assert_exit 3
+  assert_empty_dir d
+}
+
+@test "a full disk under the layer: one error, and no file" {
+  require_root "a small file system"
+  mkdir a b small
+  head -c 4M /dev/urandom >b/big
+  run --separate-stderr unshare --mount bash -c 'mount -t tmpfs -o size=1m tmpfs small && stave diff -q a b -o small/layer.tar; status=$?; ls -A small; exit $status'
+  assert_exit 11
+  assert_output ""
+  assert_stderr_has "No space left on device"
+}
+
 @test "a file that is called as a whiteout cannot go into a layer" {
   mkdir a b
   touch b/.wh.x

@@ -55,8 +55,8 @@ Kind kind_of_errno(int error_number) {
       return Kind::denied;
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
       return Kind::no_space;
+    case EFBIG:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
@@ -76,6 +76,7 @@ void throw_errno(int error_number, std::string_view what) {
   std::string hint;
   if (kind_of_errno(error_number) == Kind::no_space)
     hint = "free some space, or point TMPDIR or --store elsewhere";
+  if (error_number == EFBIG) hint = "raise the limit (ulimit -f), or use a file system for larger files";
   throw Error(kind_of_errno(error_number),
               std::string(what) + ": " + std::generic_category().message(error_number), hint);
 }

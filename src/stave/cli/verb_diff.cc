@@ -293,15 +293,12 @@ std::optional<LayerOrder> layer_order(const Arguments& arguments) {
   return order;
 }
 
+// Before anything is read, so that long work is not done in vain.
 void check_output(const Invocation& invocation, const LayerOrder& order) {
-  if (order.path == "-") {
-    if (invocation.surroundings.stdout_is_terminal)
-      throw Error(Kind::usage, "a layer is not for a terminal", "redirect standard output, or name a file");
-    return;
-  }
-  std::error_code error;
-  if (!order.force && std::filesystem::exists(std::filesystem::symlink_status(order.path, error))) {
-    throw Error(Kind::exists, fmt::format("{} is already there", quote(order.path)), "--force replaces it");
+  if (order.path != "-") {
+    static_cast<void>(place::output_file(order.path, order.force));
+  } else if (invocation.surroundings.stdout_is_terminal) {
+    throw Error(Kind::usage, "a layer is not for a terminal", "redirect standard output, or name a file");
   }
 }
 
@@ -311,12 +308,10 @@ layer::Layer write_layer(const Invocation& invocation, const LayerOrder& order,
     fs::PipeSink out(grounds.output, "standard output");
     return layer::pack(invocation.context, changes, order.codec, out);
   }
-  const std::filesystem::path path = order.path;
-  const auto parent = path.has_parent_path() ? path.parent_path().string() : std::string(".");
-  const auto directory = fs::Dir::open(parent);
-  auto file = fs::TempFile::in(directory, grounds.output_mode);
+  const auto output = place::output_file(order.path, order.force);
+  auto file = fs::TempFile::in(output.directory, grounds.output_mode);
   const auto layer = layer::pack(invocation.context, changes, order.codec, file);
-  std::move(file).publish(path.filename().string(),
+  std::move(file).publish(output.name,
                           order.force ? fs::TempFile::Existing::replace : fs::TempFile::Existing::fail);
   return layer;
 }

@@ -23,9 +23,6 @@ namespace {
 
 [[noreturn]] void fail_doing(int error, const char* doing) {
   switch (error) {
-    case EFBIG:
-      throw Error(Kind::limit, fmt::format("{}: the file is larger than one may be here", doing),
-                  "raise the limit (ulimit -f), or use a file system for larger files");
     case ENAMETOOLONG:
       throw Error(Kind::limit, fmt::format("{}: longer than the file system takes", doing));
     case ENOSPC:

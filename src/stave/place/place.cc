@@ -307,15 +307,11 @@ Copied copy_to_store(const Context& context, const content::BlobSource& blobs, c
   return copied;
 }
 
-// A file to be written: the directory it will live in, and its name there.
-struct OutputFile {
-  fs::Dir directory;
-  std::string name;
-};
-
 Error file_exists(const std::string& path) {
   return {Kind::exists, fmt::format("{} exists", quote(path)), "--force replaces it; or choose another name"};
 }
+
+}  // namespace
 
 OutputFile output_file(const std::string& path, bool force) {
   const std::filesystem::path file(path);
@@ -330,6 +326,8 @@ OutputFile output_file(const std::string& path, bool force) {
   }
   return output;
 }
+
+namespace {
 
 void copy_to_file(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
                   const std::string& path, const ArchiveWords& words, bool force, std::uint32_t mode) {

@@ -75,6 +75,14 @@ Copied copy(const Context& context, const content::BlobSource& blobs, const spec
 // layout, a terminal), so that long work is not done in vain. Creates nothing.
 void check_destination(const Words& destination, const Copy& how, const Grounds& grounds);
 
+// A file to be written: the directory it will live in, and its name there. Kind::exists for a directory, and
+// for a file unless `force`; Kind::usage for a path that names no file.
+struct OutputFile {
+  fs::Dir directory;
+  std::string name;
+};
+OutputFile output_file(const std::string& path, bool force);
+
 // Standard input as it is named by "-": a stop is noticed although nothing comes.
 std::unique_ptr<Source> open_input(const Context& context, const Grounds& grounds);
 
