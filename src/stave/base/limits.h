@@ -66,4 +66,14 @@ inline constexpr std::size_t archive_members = 1'000'000;
 // (XATTR_SIZE_MAX).
 inline constexpr std::size_t xattrs_bytes = 1024 * 1024;
 
+// What the cache knows of one packed layer: 136 bytes for each block, so 64 MiB are enough for 100 GiB of
+// tar.
+inline constexpr std::uint64_t cached_index_bytes = 64ull * 1024 * 1024;
+
+// Blocks of layers packed before that are held in memory to be found by their content: about 12 MiB.
+inline constexpr std::size_t cached_blocks = 65536;
+
+// A layer whose tar is smaller is packed in milliseconds, and not worth three files in the cache.
+inline constexpr std::uint64_t least_cached_layer = 1024 * 1024;
+
 }  // namespace stave::limits

@@ -42,6 +42,15 @@ place::Grounds grounds_of(const Invocation& invocation) {
   return grounds;
 }
 
+std::optional<std::string> find_cache(const Surroundings& surroundings) {
+  // The XDG specification: relative paths are to be ignored.
+  const auto cache_home = surroundings.env("XDG_CACHE_HOME");
+  if (cache_home && cache_home->starts_with('/')) return *cache_home + "/stave";
+  if (const auto home = surroundings.env("HOME"); home && home->starts_with('/'))
+    return *home + "/.cache/stave";
+  return std::nullopt;
+}
+
 std::vector<spec::Platform> platforms_of(const Arguments& arguments) {
   std::vector<spec::Platform> platforms;
   for (const auto& given : arguments.all("--platform")) {

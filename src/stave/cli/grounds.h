@@ -20,6 +20,9 @@ namespace stave::cli {
 // Kind::usage when nothing says where.
 place::Grounds grounds_of(const Invocation& invocation);
 
+// $XDG_CACHE_HOME/stave, else $HOME/.cache/stave; nullopt when nothing says where.
+std::optional<std::string> find_cache(const Surroundings& surroundings);
+
 // "linux/amd64,linux/arm64" of every --platform given, in order, each once.
 std::vector<spec::Platform> platforms_of(const Arguments& arguments);
 

@@ -8,11 +8,13 @@
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
+#include "stave/cache/layers.h"
 #include "stave/cli/config_options.h"
 #include "stave/cli/grounds.h"
 #include "stave/cli/userns.h"
 #include "stave/cli/verbs.h"
 #include "stave/compress/compress.h"
+#include "stave/fs/link.h"
 #include "stave/image/builder.h"
 #include "stave/image/image.h"
 #include "stave/json/json.h"
@@ -118,11 +120,12 @@ compress::Codec codec_of(const Arguments& arguments) {
 class Packing {
  public:
   Packing(const Invocation& invocation, const place::Grounds& grounds, const content::Store& store,
-          const spec::Platform& platform)
+          const cache::Layers* layers, const spec::Platform& platform)
       : invocation_(invocation),
         arguments_(invocation.arguments),
         grounds_(grounds),
         store_(store),
+        layers_(layers),
         platform_(platform),
         epoch_(source_date_epoch(invocation.surroundings)),
         codec_(codec_of(arguments_)) {}
@@ -137,7 +140,8 @@ class Packing {
                            {.codec = codec_,
                             .created = created(),
                             .parent_mtime = {epoch_.value_or(0), 0},
-                            .warn_of_owners = ::geteuid() != 0});
+                            .warn_of_owners = ::geteuid() != 0,
+                            .remember = remember()});
     Manner manner;
     for (const auto& [option, value] : arguments_.in_order()) step(builder, manner, option, value);
     auto image = std::move(builder).finish();
@@ -151,6 +155,13 @@ class Packing {
   }
 
  private:
+  layer::Remember remember() const {
+    const auto now = fs::change_clock();
+    return {.layers = layers_,
+            .seen_after = {now.seconds, now.nanoseconds},
+            .verify = arguments_.has("--verify-cache")};
+  }
+
   image::Image open_base(const std::string& reference, std::shared_ptr<const content::BlobSource>& blobs) {
     const auto words = place::Words::parse(reference);
     const auto located = place::open(invocation_.context, words, grounds_);
@@ -242,6 +253,7 @@ class Packing {
   const Arguments& arguments_;
   const place::Grounds& grounds_;
   const content::Store& store_;
+  const cache::Layers* layers_;
   const spec::Platform& platform_;
   std::optional<std::int64_t> epoch_;
   compress::Codec codec_;
@@ -309,15 +321,37 @@ struct Order {
   place::Copy copy;
 };
 
+// The layers packed before. Where they cannot be kept packing just takes longer, and says so if it was asked
+// to look at them.
+std::optional<cache::Layers> open_layers(const Invocation& invocation) {
+  if (invocation.arguments.has("--no-cache")) return std::nullopt;
+  const auto cache = find_cache(invocation.surroundings);
+  const bool asked = invocation.arguments.has("--verify-cache");
+  if (!cache && asked)
+    throw Error(Kind::usage, "--verify-cache: nothing says where the cache is",
+                "set HOME or XDG_CACHE_HOME to an absolute path");
+  if (!cache) return std::nullopt;
+  try {
+    return cache::Layers::open(*cache + "/layers");
+  } catch (const Error& e) {
+    if (asked) throw;
+    // A home that cannot be written to is usual for services.
+    if (e.kind() != Kind::denied && e.kind() != Kind::not_found)
+      invocation.context.progress->warn(fmt::format("nothing is remembered for the next pack: {}", e.what()));
+    return std::nullopt;
+  }
+}
+
 void pack_into(const Invocation& invocation, const Order& order, const place::Grounds& grounds,
                const content::Store& store) {
   const auto& arguments = invocation.arguments;
   auto platforms = platforms_of(arguments);
   if (platforms.empty()) platforms.push_back(this_platform());
+  const auto layers = open_layers(invocation);
   std::vector<spec::Descriptor> images;
   for (const auto& platform : platforms) {
     try {
-      images.push_back(Packing(invocation, grounds, store, platform).run());
+      images.push_back(Packing(invocation, grounds, store, layers ? &*layers : nullptr, platform).run());
     } catch (const Error& e) {
       throw platforms.size() == 1 || e.kind() == Kind::cancelled ? e : e.within(platform.str());
     }
@@ -395,7 +429,10 @@ Command pack_verb() {
           "brace. Owner is 0:0, the mode as found, mtime SOURCE_DATE_EPOCH, else 0. Missing parents are 0755 "
           "0:0; existing ones keep their metadata.\n\n"
           "The same input gives the same digest on any machine, whoever packs it and with however many "
-          "threads. With SOURCE_DATE_EPOCH, later mtimes are clamped to it."};
+          "threads. With SOURCE_DATE_EPOCH, later mtimes are clamped to it.\n\n"
+          "What was packed is remembered in the cache: files that nobody touched since are not opened again, "
+          "and "
+          "blocks that are known by their content are not compressed again. The result never depends on it."};
   const std::string layers = "Layers";
   verb.options = {
       {.names = "-t,--tag",
@@ -414,7 +451,9 @@ Command pack_verb() {
        .completes = Completes::platform},
       {.names = "--compression",
        .value = "CODEC[:LEVEL]",
-       .help = "of the layers that are made: gzip, zstd or none; default gzip:6"},
+       .help = "of the layers that are made: gzip, zstd or none; default gzip:5"},
+      {.names = "--no-cache", .value = "", .help = "neither use nor fill the cache of layers packed before"},
+      {.names = "--verify-cache", .value = "", .help = "pack everything anew and compare with the cache"},
       {.names = "--json", .value = "", .help = "print the result as JSON"},
       {.names = "--base",
        .value = "IMAGE",

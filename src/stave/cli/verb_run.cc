@@ -25,12 +25,8 @@
 namespace stave::cli {
 namespace {
 
-// $XDG_CACHE_HOME/stave, else $HOME/.cache/stave.
 std::string cache_of(const Surroundings& surroundings) {
-  const auto cache_home = surroundings.env("XDG_CACHE_HOME");
-  if (cache_home && cache_home->starts_with('/')) return *cache_home + "/stave";
-  if (const auto home = surroundings.env("HOME"); home && home->starts_with('/'))
-    return *home + "/.cache/stave";
+  if (const auto cache = find_cache(surroundings)) return *cache;
   throw Error(Kind::usage, "nothing says where root file systems are to be kept",
               "set HOME or XDG_CACHE_HOME to an absolute path");
 }

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
+#include "stave/cache/layers.h"
 #include "stave/cli/grounds.h"
 #include "stave/cli/table.h"
 #include "stave/cli/verbs.h"
@@ -124,20 +126,42 @@ int run_rm(const Invocation& invocation) {
   return 0;
 }
 
+// A blob that the cache holds as well takes room until that lets go of it, too.
+cache::Layers::Freed free_layers(const std::optional<std::string>& cache, bool all) {
+  const std::string path = cache.value_or("") + "/layers";
+  if (!cache || !std::filesystem::is_directory(path)) return {};
+  const auto layers = cache::Layers::open(path);
+  return all ? layers.clear() : layers.remove_unshared();
+}
+
 int run_gc(const Invocation& invocation) {
   const auto grounds = grounds_of(invocation);
   const bool dry_run = invocation.arguments.has("--dry-run");
-  const auto store = place::open_store(grounds, content::Store::Access::exclusive);
-  const auto garbage = store->collect_garbage(invocation.context, {}, dry_run);
+  const bool everything = invocation.arguments.has("--cache");
+  const auto cache = find_cache(invocation.surroundings);
+  content::Store::Garbage garbage;
+  cache::Layers::Freed freed;
+  {
+    const auto store = place::open_store(grounds, content::Store::Access::exclusive);
+    // First what is in no store: it is counted here, what leaves the store below is counted there.
+    if (!dry_run) freed = free_layers(cache, everything);
+    garbage = store->collect_garbage(invocation.context, {}, dry_run);
+    if (!dry_run) free_layers(cache, false);
+  }
   if (invocation.json) {
     json::Object object;
     object.number("blobs", garbage.blobs);
     object.number("bytes", garbage.bytes);
+    object.number("cachedLayers", freed.layers);
+    object.number("cachedBytes", freed.bytes);
     object.boolean("dryRun", dry_run);
     invocation.print(json::print_pretty(json::parse(std::move(object).finish(), "gc")) + "\n");
   } else if (!invocation.quiet) {
-    invocation.print(fmt::format("{} {}, {}\n", dry_run ? "would remove" : "removed",
-                                 plural(garbage.blobs, "blob"), human_size(garbage.bytes)));
+    std::string text = fmt::format("{} {}, {}", dry_run ? "would remove" : "removed",
+                                   plural(garbage.blobs, "blob"), human_size(garbage.bytes));
+    if (freed.layers != 0)
+      text += fmt::format("; {} from the cache, {}", plural(freed.layers, "layer"), human_size(freed.bytes));
+    invocation.print(text + "\n");
   }
   return 0;
 }
@@ -184,12 +208,14 @@ Command rm_verb() {
 }
 
 Command gc_verb() {
-  Command verb{.name = "gc",
-               .summary = "free the space of blobs that nothing refers to",
-               .description =
-                   "Removes blobs of the local store that no image refers to. Waits until no other stave "
-                   "works in the store."};
-  verb.options = {{.names = "-n,--dry-run", .value = "", .help = "only say what would go"},
+  Command verb{
+      .name = "gc",
+      .summary = "free the space of blobs that nothing refers to",
+      .description =
+          "Removes blobs of the local store that no image refers to, and layers that only the cache of "
+          "`pack` still holds. Waits until no other stave works in the store."};
+  verb.options = {{.names = "-n,--dry-run", .value = "", .help = "only say what would go from the store"},
+                  {.names = "--cache", .value = "", .help = "forget all layers packed before"},
                   {.names = "--json", .value = "", .help = "print the result as JSON"}};
   verb.examples = {{"stave gc --dry-run", "how much would that free?"}};
   verb.run = run_gc;

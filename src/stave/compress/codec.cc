@@ -18,7 +18,7 @@ struct Levels {
 };
 
 // zstd levels above 19 need windows that RFC 8878, 3.1.1.1.2 does not ask a decoder to have.
-Levels levels(Format format) { return format == Format::gzip ? Levels{0, 6, 12} : Levels{1, 3, 19}; }
+Levels levels(Format format) { return format == Format::gzip ? Levels{0, 5, 12} : Levels{1, 3, 19}; }
 
 bool starts_with(Bytes bytes, std::string_view magic) {
   return bytes.size() >= magic.size() && as_text(bytes.first(magic.size())) == magic;

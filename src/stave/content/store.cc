@@ -114,24 +114,34 @@ class Made {
   std::vector<Digest> digests_;
 };
 
-BlobWriter::BlobWriter(fs::Dir directory, Algorithm algorithm, std::shared_ptr<Made> made)
+BlobWriter::BlobWriter(fs::Dir directory, std::optional<Hasher> hasher, std::shared_ptr<Made> made)
     : directory_(std::move(directory)),
       file_(fs::TempFile::in(directory_)),
-      hasher_(algorithm),
+      hasher_(std::move(hasher)),
       made_(std::move(made)) {}
 
 void BlobWriter::write(Bytes bytes) {
-  hasher_.update(bytes);
+  if (hasher_) hasher_->update(bytes);
   file_.write(bytes);
 }
 
+Digest BlobWriter::finish_hash() {
+  if (!hasher_) throw Error(Kind::internal, "a blob was not hashed by its writer");
+  return std::move(*hasher_).finish();
+}
+
 Blob BlobWriter::commit() && {
-  const Digest digest = std::move(hasher_).finish();
+  const Digest digest = finish_hash();
+  return std::move(*this).publish(digest);
+}
+
+Blob BlobWriter::commit_hashed(const Digest& digest) && {
+  if (hasher_) throw Error(Kind::internal, "a blob was hashed twice");
   return std::move(*this).publish(digest);
 }
 
 Blob BlobWriter::commit_as(const Digest& digest, std::uint64_t size) && {
-  const Digest got = std::move(hasher_).finish();
+  const Digest got = finish_hash();
   if (got != digest || file_.size() != size) {
     throw Error(Kind::mismatch, fmt::format("blob {} of {} bytes arrived as {} of {} bytes", digest.str(),
                                             size, got.str(), file_.size()));
@@ -212,7 +222,12 @@ std::optional<std::uint64_t> Store::find_size(const Digest& digest) const {
 fs::Dir Store::blobs_directory() const { return root_.make_dir("blobs", root_.get("").mode & 0777); }
 
 BlobWriter Store::begin(Algorithm algorithm) const {
-  return {blobs_directory().make_dir(name(algorithm), root_.get("").mode & 0777), algorithm, made_};
+  return {blobs_directory().make_dir(name(algorithm), root_.get("").mode & 0777), Hasher(algorithm), made_};
+}
+
+BlobWriter Store::begin_hashed() const {
+  return {blobs_directory().make_dir(name(Algorithm::sha256), root_.get("").mode & 0777), std::nullopt,
+          made_};
 }
 
 Blob Store::put(std::string_view text) const {

@@ -39,15 +39,18 @@ class BlobWriter : public Sink {
   // The same, for bytes from elsewhere: throws Kind::mismatch, and nothing was published, unless they are
   // what was wanted.
   Blob commit_as(const Digest& digest, std::uint64_t size) &&;
+  // The same for who hashed the bytes as they were made: only for a writer of Store::begin_hashed.
+  Blob commit_hashed(const Digest& digest) &&;
 
  private:
   friend class Store;
-  BlobWriter(fs::Dir directory, Algorithm algorithm, std::shared_ptr<Made> made);
+  BlobWriter(fs::Dir directory, std::optional<Hasher> hasher, std::shared_ptr<Made> made);
   Blob publish(const Digest& digest) &&;
+  Digest finish_hash();
 
   fs::Dir directory_;  // blobs/<algorithm>
   fs::TempFile file_;
-  Hasher hasher_;
+  std::optional<Hasher> hasher_;  // none: somebody else hashes
   std::shared_ptr<Made> made_;
 };
 
@@ -76,6 +79,8 @@ class Store : public BlobSource {
   std::shared_ptr<const fs::Fd> open_blob(
       const Digest& digest) const;  // for random access; nullptr if absent
   BlobWriter begin(Algorithm algorithm = Algorithm::sha256) const;
+  // A sha256 blob whose bytes the caller hashes, who may know the hash of a part of them already.
+  BlobWriter begin_hashed() const;
   Blob put(std::string_view text) const;  // a small document
   spec::Descriptor put(std::string_view text, std::string_view media_type) const;
 

@@ -112,6 +112,8 @@ Digest Digest::from_raw(Algorithm algorithm, Bytes raw) {
   return digest;
 }
 
+Bytes Digest::raw() const { return std::as_bytes(std::span(raw_)).first(raw_size(algorithm_)); }
+
 std::string Digest::hex() const {
   std::string text;
   text.reserve(2 * raw_.size());

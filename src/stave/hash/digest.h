@@ -33,6 +33,7 @@ class Digest {
   static Digest from_raw(Algorithm algorithm, Bytes raw);
 
   Algorithm algorithm() const { return algorithm_; }
+  Bytes raw() const;  // 32 or 64 bytes
   std::string hex() const;
   std::string str() const;        // "sha256:0123…"
   std::string short_hex() const;  // the first 12 hex digits, for people

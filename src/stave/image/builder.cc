@@ -56,7 +56,7 @@ void Builder::add_directory_layer(const std::string& directory, const layer::Ado
     const auto root = std::make_shared<const fs::Dir>(fs::Dir::open(directory));
     const auto changes = layer::read_directory(context_, root, adopt);
     check_owners(directory, adopt, changes);
-    return append(layer::pack(context_, changes, options_.codec, store_), history);
+    return append(layer::pack(context_, changes, options_.codec, store_, options_.remember), history);
   }
   layer::place(context_, tree(),
                {.source = directory,
@@ -66,7 +66,7 @@ void Builder::add_directory_layer(const std::string& directory, const layer::Ado
                 .replace_metadata = true});
   const auto changes = tree().take_changes();
   check_owners(directory, adopt, changes);
-  append(layer::pack(context_, changes, options_.codec, store_), history);
+  append(layer::pack(context_, changes, options_.codec, store_, options_.remember), history);
 }
 
 void Builder::add_tree(const std::string& directory, const layer::Adopt& adopt) {
@@ -85,7 +85,7 @@ void Builder::add_tree(const std::string& directory, const layer::Adopt& adopt) 
         fmt::format("{} is what the image holds already: there is no layer to add", quote(directory)));
   }
   check_owners(directory, adopt, changes);
-  append(layer::pack(context_, changes, options_.codec, store_), "stave pack --tree");
+  append(layer::pack(context_, changes, options_.codec, store_, options_.remember), "stave pack --tree");
 }
 
 void Builder::add_tar_layer(Source& input, const layer::Import& how) {
@@ -121,7 +121,7 @@ void Builder::new_layer() {
   edits_.clear();
   put_.clear();
   const auto changes = tree().take_changes();
-  append(layer::pack(context_, changes, options_.codec, store_), history);
+  append(layer::pack(context_, changes, options_.codec, store_, options_.remember), history);
 }
 
 Image Builder::finish() && {

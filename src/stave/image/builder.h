@@ -30,6 +30,7 @@ class Builder {
     std::string created = {};            // of the history entries, RFC 3339; empty: left out
     layer::Timestamp parent_mtime = {};  // of directories that are made because something is put below them
     bool warn_of_owners = false;         // of directory layers whose files are not root's
+    layer::Remember remember = {};       // from what was packed before
   };
 
   // `blobs` has the base's layers; it and `store` outlive the builder.

@@ -62,6 +62,9 @@ class Contents {
   // Fills `out` from `offset` of the content of `change`, a regular file for which offset + out.size() <=
   // size. Throws Kind::changed, naming the file, when it is no longer what the change describes.
   virtual void read(const Change& change, std::uint64_t offset, MutableBytes out) const = 0;
+
+  // Does the stamp of a change come from the file itself, so that an equal stamp means an equal file?
+  virtual bool stamped() const { return false; }
 };
 
 // One step: put an entry (replacing what has its path, but for a directory over a directory) or remove a

@@ -59,6 +59,7 @@ class DiskContents final : public Contents {
     }
     check(file, change, where);
   }
+  bool stamped() const override { return true; }
 
  private:
   std::string on_disk(std::string_view path) const {

@@ -137,6 +137,18 @@ std::uint64_t Plan::block_size(std::size_t block) const {
   return end - blocks_[block].offset;
 }
 
+void Plan::describe(
+    std::size_t block,
+    const std::function<void(const Change&, const std::string& header, std::int64_t at)>& tell) const {
+  const std::uint64_t begin = blocks_[block].offset;
+  const std::uint64_t end = begin + block_size(block);
+  for (std::size_t entry = blocks_[block].entry; entry < changes_.size() && offsets_[entry] < end; ++entry) {
+    if (offsets_[entry + 1] <= begin) continue;
+    tell(changes_[entry], tar::encode(header_of(changes_[entry])),
+         static_cast<std::int64_t>(offsets_[entry]) - static_cast<std::int64_t>(begin));
+  }
+}
+
 void Plan::make(std::size_t block, std::vector<std::byte>& out) const {
   const std::uint64_t begin = blocks_[block].offset;
   const std::uint64_t end = begin + block_size(block);

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "stave/base/stream.h"
@@ -39,6 +41,11 @@ class Plan {
   std::size_t block_count() const { return blocks_.size(); }
   std::uint64_t block_offset(std::size_t block) const { return blocks_[block].offset; }
   std::uint64_t block_size(std::size_t block) const;
+
+  // Tells of every change with bytes in the block: its header, and where that begins relative to the block.
+  void describe(
+      std::size_t block,
+      const std::function<void(const Change&, const std::string& header, std::int64_t at)>& tell) const;
 
   // Writes the block's bytes into `out` (resized), reading the file ranges that fall in it. Thread-safe.
   void make(std::size_t block, std::vector<std::byte>& out) const;

@@ -129,6 +129,39 @@ TEST(Blocks, OfTwoMebibytesFitEveryBound) {
   }
 }
 
+// docs/format.md, "Frames": the sample decides, whatever the level.
+TEST(Blocks, ThatDoNotCompressAreStored) {
+  BlockCompressor store(Codec::parse("gzip:0"));
+  const std::string noise = material(Kindof::noise, 300'000, 1);
+  for (const char* name : {"gzip:1", "gzip:5", "gzip:12"}) {
+    BlockCompressor compressor(Codec::parse(name));
+    EXPECT_EQ(block_bytes(compressor, noise), block_bytes(store, noise)) << name;
+    // A quarter of it is text, which two of the eight pages show.
+    std::string mixed = noise;
+    const std::string words = material(Kindof::text, 75'000, 1);
+    mixed.replace(0, words.size(), words);
+    EXPECT_LT(block_bytes(compressor, mixed).size(), noise.size() - 20'000) << name;
+  }
+}
+
+// A block under 64 KiB is compressed, whatever it holds; so is one of noise that the sample does not see.
+TEST(Blocks, TooSmallForASampleAreCompressed) {
+  BlockCompressor store(Codec::parse("gzip:0")), compressor(Codec::parse("gzip:5"));
+  std::string small = material(Kindof::noise, 65'535, 1);
+  small.replace(20'000, 10'000, std::string(10'000, 'x'));
+  EXPECT_LT(block_bytes(compressor, small).size(), 57'000u);
+  std::string sampled = material(Kindof::noise, 65'536, 1);
+  for (int i = 0; i < 7; ++i)
+    sampled.replace(static_cast<std::size_t>(i) * 8777 + 4096, 4600, std::string(4600, 'x'));
+  EXPECT_EQ(block_bytes(compressor, sampled), block_bytes(store, sampled));
+}
+
+TEST(Blocks, OfOneCodecHaveOneIdentity) {
+  EXPECT_EQ(identity(Codec::parse("gzip:5")), identity(Codec::parse("gzip")));
+  EXPECT_NE(identity(Codec::parse("gzip:5")), identity(Codec::parse("gzip:6")));
+  EXPECT_NE(identity(Codec::parse("zstd:1")), identity(Codec::parse("gzip:1")));
+}
+
 TEST(Blocks, OfNothingAreNothing) {
   for (const char* name : {"gzip", "zstd", "none"}) {
     BlockCompressor compressor(Codec::parse(name));

@@ -29,10 +29,10 @@ RC_GTEST_PROP(Codec, ParseIsTheInverseOfStr, ()) {
 }
 
 TEST(Codec, HasADefaultLevel) {
-  EXPECT_EQ(Codec::parse("gzip").str(), "gzip:6");
+  EXPECT_EQ(Codec::parse("gzip").str(), "gzip:5");
   EXPECT_EQ(Codec::parse("zstd").str(), "zstd:3");
   EXPECT_EQ(Codec::parse("none").str(), "none");
-  EXPECT_EQ(Codec{}.str(), "gzip:6");
+  EXPECT_EQ(Codec{}.str(), "gzip:5");
 }
 
 TEST(Codec, LevelsHaveBounds) {

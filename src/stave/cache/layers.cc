@@ -1,0 +1,219 @@
+// Layers on disk:
+//
+//   secret                       16 random bytes, made once
+//   index/CODEC-FIRST-DIGEST     a Layer (layers_text.h); the mtime says when it was last of use
+//   blob/DIGEST                  another name of the blob in the store
+//
+// Who writes holds a lock on the directory, so a temporary name there belongs to somebody who was killed. Who
+// reads needs none: files appear whole, and an open one stays when its name goes. Nothing is synced; what a
+// power failure tears is recognised and counts for nothing.
+
+#include "stave/cache/layers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "stave/base/error.h"
+#include "stave/base/limits.h"
+#include "stave/cache/layers_text.h"
+#include "stave/fs/link.h"
+
+namespace stave::cache {
+namespace {
+
+constexpr const char* secret_name = "secret";
+
+// Half of a fingerprint names as well as all of it: what is found is compared in full.
+std::string hex_of(const Fingerprint& fingerprint) {
+  return Digest::from_raw(Algorithm::sha256, std::as_bytes(std::span(fingerprint))).hex().substr(0, 32);
+}
+
+std::string stem_of(const Name& name) { return hex_of(name.codec) + "-" + hex_of(name.first) + "-"; }
+
+constexpr std::size_t stem_size = 2 * 33;
+constexpr std::size_t hex_size = 64;
+
+bool is_index(std::string_view file) {
+  return file.size() == stem_size + hex_size && file[32] == '-' && file[stem_size - 1] == '-';
+}
+
+std::string blob_of(std::string_view index) { return std::string(index.substr(stem_size)); }
+
+KeySecret read_secret(const fs::Dir& root) {
+  KeySecret secret = make_key_secret();
+  if (!root.find(secret_name)) {
+    auto file = fs::TempFile::in(root, 0600);
+    file.write(std::as_bytes(std::span(secret)));
+    std::move(file).publish(secret_name, fs::TempFile::Existing::keep, false);
+  }
+  const fs::Fd file = root.open_file(secret_name);
+  // A torn one is made anew by who deletes it; until then keys of this process agree with nobody's.
+  if (fs::stat(file).size == secret.size())
+    fs::read_at(file, 0, std::as_writable_bytes(std::span(secret)), root.name());
+  return secret;
+}
+
+void remove_if_there(const fs::Dir& dir, const std::string& name) {
+  try {
+    dir.remove_file(name);
+  } catch (const Error& e) {
+    if (e.kind() != Kind::not_found) throw;
+  }
+}
+
+}  // namespace
+
+// One index file.
+struct Layers::Kept {
+  std::string file;
+  fs::Time used;
+};
+
+Layers::Layers(fs::Dir root, Bounds bounds)
+    : root_(std::move(root)),
+      index_(root_.make_dir("index", 0700)),
+      blobs_(root_.make_dir("blob", 0700)),
+      bounds_(bounds),
+      secret_(read_secret(root_)) {}
+
+Layers Layers::open(const std::string& directory, Bounds bounds) {
+  return {fs::Dir::create(directory, 0700), bounds};
+}
+
+// The last used first; of equal ones, in the order of their names.
+std::vector<Layers::Kept> Layers::list() const {
+  std::vector<Kept> kept;
+  for (auto& file : index_.list()) {
+    if (!is_index(file)) continue;
+    if (const auto stat = index_.find(file)) kept.push_back({std::move(file), stat->mtime});
+  }
+  std::stable_sort(kept.begin(), kept.end(), [](const Kept& a, const Kept& b) { return a.used > b.used; });
+  return kept;
+}
+
+namespace {
+
+std::optional<Layer> read_index(const fs::Dir& dir, const std::string& file) {
+  try {
+    auto layer = parse(fs::read_file(dir.open_file(file), limits::cached_index_bytes, file));
+    if (layer && layer->digest.hex() == blob_of(file)) return layer;
+  } catch (const Error&) {
+    // Gone meanwhile, or nothing that can be read: as good as none.
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Layer> Layers::find(const Name& name) const {
+  const std::string stem = stem_of(name);
+  std::vector<Layer> layers;
+  for (const auto& kept : list()) {
+    if (!kept.file.starts_with(stem)) continue;
+    if (auto layer = read_index(index_, kept.file)) layers.push_back(std::move(*layer));
+  }
+  return layers;
+}
+
+std::vector<Layer> Layers::recent(const Fingerprint& codec, std::size_t most_blocks) const {
+  const std::string stem = hex_of(codec) + "-";
+  std::vector<Layer> layers;
+  std::size_t blocks = 0;
+  for (const auto& kept : list()) {
+    if (!kept.file.starts_with(stem)) continue;
+    auto layer = read_index(index_, kept.file);
+    if (!layer) continue;
+    blocks += layer->blocks.size();
+    if (blocks > most_blocks && !layers.empty()) break;
+    layers.push_back(std::move(*layer));
+  }
+  return layers;
+}
+
+std::shared_ptr<const fs::Fd> Layers::open_blob(const Digest& digest) const {
+  try {
+    return std::make_shared<const fs::Fd>(blobs_.open_file(digest.hex()));
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+void Layers::put(const Name& name, const Layer& layer, const fs::Fd& blob) const {
+  const auto lock = fs::Lock::try_take(root_.handle(), fs::Lock::Mode::exclusive);
+  if (!lock) return;
+  const std::string text = render(layer);
+  if (text.size() > limits::cached_index_bytes) return;
+  fs::link_file(blob, blobs_, layer.digest.hex());
+  auto file = fs::TempFile::in(index_, 0600);
+  file.write(as_bytes(text));
+  std::move(file).publish(stem_of(name) + layer.digest.hex(), fs::TempFile::Existing::replace, false);
+  Freed freed;
+  trim(list(), bounds_, freed);
+}
+
+void Layers::touch(const Name& name, const Digest& digest) const {
+  try {
+    fs::touch(index_, stem_of(name) + digest.hex());
+  } catch (const Error& e) {
+    if (e.kind() != Kind::not_found) throw;  // somebody else needed the room
+  }
+}
+
+// Under the lock: removes indexes beyond the bounds, then blobs that no index names and what was left behind.
+void Layers::trim(const std::vector<Kept>& kept, const Bounds& bounds, Freed& freed) const {
+  std::set<std::string> named;
+  std::map<std::string, std::size_t> versions;
+  std::uint64_t bytes = 0;
+  std::size_t layers = 0;
+  for (const Kept& each : kept) {
+    const std::string blob = blob_of(each.file);
+    const auto stat = named.contains(blob) ? std::nullopt : blobs_.find(blob);
+    if (stat) bytes += stat->size;
+    if (++layers <= bounds.layers && bytes <= bounds.bytes &&
+        ++versions[each.file.substr(0, stem_size)] <= bounds.versions) {
+      named.insert(blob);
+      continue;
+    }
+    if (stat) bytes -= stat->size;
+    --layers;
+    ++freed.layers;
+    remove_if_there(index_, each.file);
+  }
+  for (const auto& blob : blobs_.list()) {
+    if (named.contains(blob)) continue;
+    if (const auto stat = blobs_.find(blob); stat && stat->links == 1) freed.bytes += stat->size;
+    remove_if_there(blobs_, blob);
+  }
+  for (const auto& file : index_.list()) {
+    if (file.starts_with(".stave-tmp-")) remove_if_there(index_, file);
+  }
+}
+
+Layers::Freed Layers::remove_unshared() const {
+  const auto lock = fs::Lock::take(root_.handle(), fs::Lock::Mode::exclusive);
+  Freed freed;
+  std::vector<Kept> shared;
+  for (Kept& kept : list()) {
+    const auto blob = blobs_.find(blob_of(kept.file));
+    if (!blob || blob->links != 1) {
+      shared.push_back(std::move(kept));
+      continue;
+    }
+    ++freed.layers;
+    remove_if_there(index_, kept.file);
+  }
+  trim(shared, bounds_, freed);
+  return freed;
+}
+
+Layers::Freed Layers::clear() const {
+  const auto lock = fs::Lock::take(root_.handle(), fs::Lock::Mode::exclusive);
+  Freed freed;
+  trim(list(), {.layers = 0, .bytes = 0}, freed);
+  return freed;
+}
+
+}  // namespace stave::cache
