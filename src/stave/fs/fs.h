@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "stave/base/context.h"
 #include "stave/base/stream.h"
 
 namespace stave::fs {
@@ -133,6 +134,12 @@ struct Found {
 // directories are held open, others are reopened on the way back and Kind::changed if they were moved. One
 // string is reused for `path`: copy what you keep.
 void walk(const Dir& root, const std::function<bool(const Found&)>& visit);
+// The same, with `context.jobs` threads (the caller's is one of them) that list and look at files ahead of
+// the visitor, which is called on the caller's thread and is shown the same in the same order. Names that it
+// stays out of may have been read ahead all the same; what failed there is nobody's error. Memory is bounded
+// by read_ahead.h: about 5 MB and the names of the directories on the way, as above. A stop request is
+// Kind::cancelled.
+void walk(const Context& context, const Dir& root, const std::function<bool(const Found&)>& visit);
 
 // A regular file being written, invisible until `publish`: O_TMPFILE where the file system has it (nothing is
 // left behind, even by SIGKILL), else a name ".stave-tmp-*" removed by the destructor. A Sink, buffered by

@@ -155,8 +155,7 @@ Changeset read_directory(const Context& context, std::shared_ptr<const fs::Dir> 
   Changeset changes;
   Links links;
   const auto contents = std::make_shared<const DiskContents>(directory, "", "");
-  fs::walk(*directory, [&](const fs::Found& found) {
-    context.check();
+  fs::walk(context, *directory, [&](const fs::Found& found) {
     if (found.path.empty()) return true;
     if (skip_socket(context, *directory, found)) return false;
     Change& change = changes.emplace_back();
@@ -185,8 +184,7 @@ Tree read_tree(const Context& context, std::shared_ptr<const fs::Dir> directory,
   Tree tree;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<const Tree::Inode>> linked;
   const auto contents = std::make_shared<const DiskContents>(directory, "", "");
-  fs::walk(*directory, [&](const fs::Found& found) {
-    context.check();
+  fs::walk(context, *directory, [&](const fs::Found& found) {
     if (skip_socket(context, *directory, found)) return false;
     const bool shared = found.stat.type == fs::FileType::regular && found.stat.links > 1;
     const std::pair file(found.stat.device, found.stat.inode);
@@ -220,8 +218,7 @@ class Placer {
     std::map<std::string, std::string, PathLess> mapped = {{"", destination}};
     std::map<std::string, std::shared_ptr<const DiskContents>, PathLess> contents;
     contents[""] = std::make_shared<const DiskContents>(root, "", destination);
-    fs::walk(*root, [&](const fs::Found& found) {
-      context_.check();
+    fs::walk(context_, *root, [&](const fs::Found& found) {
       if (skip_socket(context_, *root, found)) return false;
       const std::string_view up = parent(found.path);
       const auto base = nearest(mapped, found.path.empty() ? "" : up);

@@ -86,7 +86,7 @@ void append_line(std::string& out, std::string_view path, const Record::Known& k
     out += fmt::format(" {}:{:o}:{}:{}", letter(disk_types, disk.type), disk.mode, disk.uid, disk.gid);
   }
   out += fmt::format(" {}:{}:{}:{}", disk.size, disk.inode, time_text(disk.mtime), time_text(disk.ctime));
-  if (known.digest) out += " " + known.digest->str();
+  if (known.digest) out += fmt::format(" {}", known.digest->str());
   if (!is_same_time(known.meta.mtime, disk.mtime)) out += " mtime=" + time_text(known.meta.mtime);
   for (const auto& [name, value] : known.meta.xattrs) {
     out += " xattr=";

@@ -108,8 +108,7 @@ Xattrs missing_on_disk(const Xattrs& image, const fs::Xattrs& disk) {
 Record record_of(const Context& context, const Tree& tree, const fs::Dir& root, Owners owners) {
   Record record;
   if (owners == Owners::aside) record.aside = Record::Aside{::geteuid(), ::getegid()};
-  fs::walk(root, [&](const fs::Found& found) {
-    context.check();
+  fs::walk(context, root, [&](const fs::Found& found) {
     const Tree::Inode* inode = tree.find(found.path);
     if (inode == nullptr)
       throw Error(Kind::internal, fmt::format("{} was never unpacked", quote(found.path)));
