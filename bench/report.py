@@ -1,0 +1,113 @@
+"""From the JSON of a benchmark to tables: aligned for a terminal, or Markdown for
+the README. Only the JSON counts, so the same file gives the same text.
+"""
+
+from bars import middle
+
+
+def human_time(seconds):
+    return f"{seconds * 1e3:.1f} ms" if seconds < 0.1 else f"{seconds:.2f} s"
+
+
+def human_bytes(size):
+    if size is None:
+        return ""
+    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if size >= 1 << power:
+            return f"{size / (1 << power):.1f} {unit}"
+    return f"{size} B"
+
+
+def cells(scenario, row, floor):
+    """What a table says of one contender: times, memory, size, and how many times as long as the scenario's first."""
+    first = scenario["rows"][0]
+    memory = max(sample["memory"] for sample in row["samples"])
+    wall = middle(row, "wall")
+    cpu = middle(row, "user") + middle(row, "system")
+    walls = [sample["wall"] for sample in row["samples"]]
+    return [
+        row["name"],
+        human_time(wall),
+        f"{human_time(min(walls))} to {human_time(max(walls))}",
+        human_time(cpu),
+        ("≤ " if memory <= floor else "") + human_bytes(memory),
+        human_bytes(middle(row, "size")),
+        f"{wall / middle(first, 'wall'):.2f}",
+    ]
+
+
+HEADER = ["", "wall", "from, to", "CPU", "memory", "size", "ratio"]
+
+
+def aligned(rows, indent="  "):
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        texts = [text.ljust(width) if not column else text.rjust(width)
+                 for column, (text, width) in enumerate(zip(row, widths))]  # fmt: skip
+        yield indent + "  ".join(texts).rstrip()
+
+
+def verdict(bar):
+    return {True: "met   ", False: "MISSED", None: "      "}[bar["met"]]
+
+
+def about(result):
+    machine = result["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
+    return [
+        f"{machine['cores']} cores of {machine['processor']}, {human_bytes(machine['memory'])}, {machine['kernel']}, "
+        f"{machine['system']}",
+        versions,
+    ]
+
+
+def workload_line(workload):
+    if not workload:
+        return ""
+    return f": {workload['entries']:,} entries, {human_bytes(workload['bytes'])} ({workload['from']})"
+
+
+def text(result):
+    """The tables as lines of text."""
+    floor = result["machine"]["memory_floor"]
+    for place in result["places"]:
+        yield f"on {place['file_system']}{' (a disk: no bars)' if place['disk'] else ''}"
+        for scenario in place["scenarios"]:
+            yield ""
+            yield scenario["title"] + workload_line(scenario["workload"])
+            yield from aligned([HEADER] + [cells(scenario, row, floor) for row in scenario["rows"]])
+            for bar in scenario["bars"]:
+                yield f"    {verdict(bar)} {bar['bar']}: {bar['found']}"
+        yield ""
+    yield from about(result)
+    for reason in result["skips"]:
+        yield f"skipped: {reason}"
+    every = [bar["met"] for place in result["places"] for scenario in place["scenarios"] for bar in scenario["bars"]]
+    if every:
+        yield f"bars: {every.count(True)} met, {every.count(False)} missed, {every.count(None)} not measured"
+
+
+def markdown(result):
+    """The block of the README: one table, each contender with its median and how many times as long it takes."""
+    yield "| work | | wall | CPU | memory | size | times as long |"
+    yield "|---|---|---:|---:|---:|---:|---:|"
+    floor = result["machine"]["memory_floor"]
+    for scenario in result["places"][0]["scenarios"]:
+        title = scenario["title"]
+        for row in scenario["rows"]:
+            name, wall, _, *rest = cells(scenario, row, floor)
+            shown = f"**{name}**" if row["peer"] == "stave" else name
+            yield f"| {title} | {shown.replace('|', chr(92) + '|')} | {wall} | " + " | ".join(rest) + " |"
+            title = ""
+    yield ""
+    yield "<sub>" + "; ".join(about(result)) + ". Medians; memory is the peak of the largest process.</sub>"
+
+
+def markdown_bars(result):
+    """The bars as a table, for the documentation."""
+    yield "| work | bar | found | |"
+    yield "|---|---|---:|---|"
+    for scenario in result["places"][0]["scenarios"]:
+        for bar in scenario["bars"]:
+            mark = {True: "met", False: "**missed**", None: ""}[bar["met"]]
+            yield f"| {scenario['title']} | {bar['bar'].replace('|', chr(92) + '|')} | {bar['found']} | {mark} |"
