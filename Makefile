@@ -24,11 +24,18 @@ fuzz: ## every fuzzer for SECONDS (60)
 	@tools/setup quality
 	@tools/run-fuzzers $(or $(SECONDS),60)
 
-bench: ## benchmarks
-	@tools/setup test
-	@cmake --preset release -DSTAVE_TESTS=ON >/dev/null
+bench: ## what the parts take, then stave beside its peers: half an hour; SHORT=1 only sees that all of it works
+	@tools/setup bench
+	@cmake --preset release -DSTAVE_BENCH=ON >/dev/null
 	@cmake --build $(BUILD)
-	@for program in $(BUILD)/bench_*; do [ ! -x "$$program" ] || "$$program"; done
+ifdef SHORT
+	@$(BUILD)/bench_parts --benchmark_min_time=0
+	@bench/compare --short
+	@bench/growth --short
+else
+	@$(BUILD)/bench_parts
+	@bench/compare --rootfs build/bench/rootfs.tar --json build/bench/compare.json --svg build/bench/compare.svg
+endif
 
 install: build ## into DESTDIR and PREFIX (/usr/local)
 	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(or $(PREFIX),/usr/local)'
