@@ -6,7 +6,7 @@ colours for light and dark pages by media query. Same JSON, same bytes.
 from html import escape
 
 from bars import middle, row_of
-from report import human_time
+from report import growth_table, human_time
 
 WIDTH = 880
 LEFT = 268  # where bars begin
@@ -38,34 +38,51 @@ def page(height, title, lines):
     return "\n".join([head, f"  <title>{escape(title)}</title>", f"  <style>{STYLE}\n  </style>", *lines, "</svg>", ""])
 
 
-def group(scenario, y):
-    """The lines of one piece of work whose title is at `y`, and where the next one begins."""
-    names = scenario["chart"] or [row["name"] for row in scenario["rows"]]
-    rows = [row for row in (row_of(scenario, name) for name in names) if row]
-    slowest = max(middle(row, "wall") for row in rows)
-    lines = [text(16, y, scenario["title"], "title")]
-    for row in rows:
+def group(title, rows, y):
+    """Bars under a title at `y`, the longest of full length; `rows` are (label, value, words, ours). Gives where next goes."""
+    most = max(value for _, value, _, _ in rows) or 1
+    lines = [text(16, y, title, "title")]
+    for label, value, words, ours in rows:
         y += LINE
-        wall = middle(row, "wall")
-        length = max(1.0, LONGEST * wall / slowest)
-        kind = "ours" if row["peer"] == "stave" else "other"
+        length = max(1.0, LONGEST * value / most)
         lines += [
-            text(LEFT - 10, y, row["name"], anchor="end"),
-            f'  <rect x="{LEFT}" y="{y - 12}" width="{length:.1f}" height="15" rx="2" class="{kind}"/>',
-            text(f"{LEFT + length + 8:.1f}", y, human_time(wall), "time"),
+            text(LEFT - 10, y, label, anchor="end"),
+            f'  <rect x="{LEFT}" y="{y - 12}" width="{length:.1f}" height="15" rx="2" class="{"ours" if ours else "other"}"/>',
+            text(f"{LEFT + length + 8:.1f}", y, words, "time"),
         ]
     return lines, y + LINE + 14
 
 
+def bars_of(scenario):
+    """The bars of one scenario: those that are meant for the chart, or all."""
+    names = scenario["chart"] or [row["name"] for row in scenario["rows"]]
+    rows = [row for row in (row_of(scenario, name) for name in names) if row]
+    return [(row["name"], middle(row, "wall"), human_time(middle(row, "wall")), row["peer"] == "stave") for row in rows]
+
+
 def chart(result):
     """The SVG of one result of bench/compare: the scenarios that are meant for it, or else all."""
-    found = result["places"][0]["scenarios"]
+    found = [scenario for scenario in result["places"][0]["scenarios"] if bars_of(scenario)]
     meant = [scenario for scenario in found if scenario["chart"]] or found
     machine = result["machine"]
     lines, y = [], 30
     for scenario in meant:
-        more, y = group(scenario, y)
+        more, y = group(scenario["title"], bars_of(scenario), y)
         lines += more
     where = f"wall time, median of {result['rounds']} interleaved runs; {machine['cores']} cores of {machine['processor']}"
     lines.append(text(16, y, where, "note"))
     return page(y + 18, "How long stave and others take for the same work", lines)
+
+
+def growth(result):
+    """The SVG of one result of bench/growth: time and memory for each file, by the number of files."""
+    lines, y = [], 30
+    table = growth_table(result)
+    for verb in ("pack", "unpack", "diff"):
+        for title, value, unit in ((f"{verb}: time for each file", "each", "µs"), (f"{verb}: peak memory", "memory", "MiB")):
+            rows = [(f"{row['files']:,} files", row[verb][value], f"{row[verb][value]:.1f} {unit}", True) for row in table]
+            more, y = group(title, rows, y)
+            lines += more
+    machine = result["machine"]
+    lines.append(text(16, y, f"median of {result['rounds']} runs; {machine['cores']} cores of {machine['processor']}", "note"))
+    return page(y + 18, "Time and memory of stave while a tree grows", lines)

@@ -3,6 +3,7 @@ the README. Only the JSON counts, so the same file gives the same text.
 """
 
 from bars import middle
+from measure import median
 
 
 def human_time(seconds):
@@ -111,3 +112,38 @@ def markdown_bars(result):
         for bar in scenario["bars"]:
             mark = {True: "met", False: "**missed**", None: ""}[bar["met"]]
             yield f"| {scenario['title']} | {bar['bar'].replace('|', chr(92) + '|')} | {bar['found']} | {mark} |"
+
+
+# --- bench/growth --------------------------------------------------------------------------------------------------
+
+
+def growth_table(result):
+    """Rows {"files", "pack": {"wall" (s), "each" (microseconds a file), "memory" (MiB)}, "unpack", "diff"}."""
+    rows = []
+    for size in result["growth"]:
+        row = {"files": size["files"]}
+        for verb, samples in size["work"].items():
+            wall = median([sample["wall"] for sample in samples])
+            memory = max(sample["memory"] for sample in samples)
+            row[verb] = {"wall": wall, "each": wall / size["files"] * 1e6, "memory": memory / 2**20}
+        rows.append(row)
+    return rows
+
+
+def growth(result):
+    """The table of bench/growth as lines of Markdown, which is aligned enough to read in a terminal.
+
+    Memory grows by so many bytes for each file more than in the first row: what every process takes is not in it.
+    """
+    rows = growth_table(result)
+    first = rows[0]
+    yield "| files | work | time | for each file | peak memory | for each file more |"
+    yield "|---:|---|---:|---:|---:|---:|"
+    for verb in ("pack", "unpack", "diff"):
+        for row in rows:
+            more = row["files"] - first["files"]
+            grown = (row[verb]["memory"] - first[verb]["memory"]) * 2**20 / more if more else None
+            yield (f"| {row['files']:>9,} | {verb:6} | {human_time(row[verb]['wall']):>8} | {row[verb]['each']:6.1f} µs "
+                   f"| {row[verb]['memory']:7.1f} MiB | {f'{grown:.0f} bytes' if grown is not None else '':>9} |")  # fmt: skip
+    yield ""
+    yield from about(result)

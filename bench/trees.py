@@ -108,7 +108,7 @@ def make_rootfs(root, entries, rng):
                 rank = ranks[files % len(ranks)]
                 files += 1
                 mode = 0o755 if rng.random() < 0.06 else 0o644
-                write_file(name, mode, lambda fd: pool.write(fd, interpolate(ROOTFS_SIZES, rank), rng))
+                write_file(name, mode, lambda fd, rank=rank: pool.write(fd, interpolate(ROOTFS_SIZES, rank), rng))
                 date(name, rng)
                 last_file = name
     # umoci 0.4.7 leaves the padding off the last file of what it inserts, which GNU tar takes for a cut archive: so the
@@ -121,7 +121,10 @@ def make_rootfs(root, entries, rng):
 
 
 def make_small(root, files, size, rng):
-    """`files` files of `size` bytes of text, a hundred in a directory and a hundred directories in one."""
+    """`files` files of `size` bytes of text, a hundred in a directory and a hundred directories in one.
+
+    Size 0: up to 120 bytes each, and one in four empty.
+    """
     pool = Pool(rng, files)
     directories = [root]
     for number in range(files):
@@ -134,7 +137,8 @@ def make_small(root, files, size, rng):
             os.mkdir(here, 0o755)
             directories.append(here)
         name = f"{here}/f{number:07}"
-        write_file(name, 0o644, lambda fd: pool.write(fd, size, rng))
+        length = size or max(0, rng.randrange(-40, 121))
+        write_file(name, 0o644, lambda fd, length=length: pool.write(fd, length, rng))
         date(name, rng)
     for directory in reversed(directories):
         os.chmod(directory, 0o755)
@@ -166,6 +170,7 @@ KINDS = {
     "rootfs": (ROOTFS_ENTRIES, 0, lambda root, count, size, rng: make_rootfs(root, count, rng)),
     "8k": (8000, 8192, make_small),
     "small": (100000, 1024, make_small),
+    "tiny": (10000, 0, make_small),
     "random": (1, 2 << 30, lambda root, count, size, rng: make_random(root, size, rng)),
     "zeros": (1, 2 << 30, lambda root, count, size, rng: make_zeros(root, size, rng)),
 }
