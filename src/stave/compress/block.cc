@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "stave/base/error.h"
@@ -136,6 +137,7 @@ struct BlockCompressor::State {
   Deflate probe;  // none: nothing is stored that was to be compressed, or all of it is
   Deflate store;
   Zstd zstd;
+  Block zeros;  // the last block of nothing but zeros: sparse files have thousands of one size
 };
 
 BlockCompressor::BlockCompressor(Codec codec) {
@@ -156,19 +158,35 @@ BlockCompressor::BlockCompressor(BlockCompressor&&) noexcept = default;
 BlockCompressor& BlockCompressor::operator=(BlockCompressor&&) noexcept = default;
 BlockCompressor::~BlockCompressor() = default;
 
+namespace {
+
+bool is_zero(Bytes bytes) {
+  return bytes.front() == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+}
+
+}  // namespace
+
 void BlockCompressor::compress(Bytes plain, Block& out) {
   out.bytes.clear();
   out.crc32 = 0;
   out.plain_size = plain.size();
   if (plain.empty()) return;
+  if (state_->format == Format::none) {
+    out.bytes.assign(plain.begin(), plain.end());
+    return;
+  }
+  const bool zero = is_zero(plain);
+  if (zero && plain.size() == state_->zeros.plain_size) {
+    out = state_->zeros;
+    return;
+  }
   if (state_->format == Format::gzip) {
     const bool worth_it = !state_->probe || compresses(state_->probe.get(), plain, out.bytes);
     compress_gzip((worth_it ? state_->deflate : state_->store).get(), plain, out);
-  } else if (state_->format == Format::zstd) {
-    compress_zstd(state_->zstd.get(), plain, out);
   } else {
-    out.bytes.assign(plain.begin(), plain.end());
+    compress_zstd(state_->zstd.get(), plain, out);
   }
+  if (zero) state_->zeros = out;
 }
 
 namespace {

@@ -109,16 +109,23 @@ void read_at(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_v
 
 void read_at_skipping_holes(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_view name) {
   check_range(offset, out.size(), name);
-  // Two questions cost more than copying so few bytes; most files of a system are smaller.
+  // A question costs more than copying so few bytes; most files of a system are smaller.
   constexpr std::size_t worth_asking = 64 * 1024;
   if (out.size() < worth_asking) return read_at(fd, offset, out, name);
+  const Stat now = stat(fd);
+  constexpr std::uint64_t unit = 512;
+  if (now.blocks >= now.size / unit) return read_at(fd, offset, out, name);  // no holes worth the name
+
+  // Where the next hole is, is not asked: tmpfs looks at every page up to there, block after block. What is
+  // read from a hole behind some data costs as much as data.
+  constexpr std::size_t piece = 1024 * 1024;
   const auto advance = [&](std::uint64_t size) {
     offset += size;
     out = out.subspan(static_cast<std::size_t>(size));
   };
   // lseek moves the shared position, which nobody here uses; its answer depends on the file alone.
   while (!out.empty()) {
-    ::off_t data = ::lseek(fd.get(), static_cast<::off_t>(offset), SEEK_DATA);
+    const ::off_t data = ::lseek(fd.get(), static_cast<::off_t>(offset), SEEK_DATA);
     if (data < 0 && errno == ENXIO) {
       // No data from here on: a hole up to the end of the file, which may come before the end of `out`.
       const std::uint64_t size = stat(fd).size;
@@ -130,12 +137,8 @@ void read_at_skipping_holes(const Fd& fd, std::uint64_t offset, MutableBytes out
     const auto hole_size = std::min<std::uint64_t>(static_cast<std::uint64_t>(data) - offset, out.size());
     fill_zero(out.first(static_cast<std::size_t>(hole_size)));
     advance(hole_size);
-    if (out.empty()) return;
-    const ::off_t hole = ::lseek(fd.get(), data, SEEK_HOLE);
-    // Gone meanwhile: what is there now is for pread to say.
-    if (hole <= data) return read_at(fd, offset, out, name);
-    const auto data_size = std::min<std::uint64_t>(static_cast<std::uint64_t>(hole - data), out.size());
-    read_at(fd, offset, out.first(static_cast<std::size_t>(data_size)), name);
+    const std::size_t data_size = std::min(piece, out.size());
+    read_at(fd, offset, out.first(data_size), name);
     advance(data_size);
   }
 }

@@ -218,7 +218,7 @@ class PipeSink : public Sink {
 
 // Fills `out` from `offset` of the file, all of it; throws Kind::changed if the file ends before.
 void read_at(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_view name);
-// The same, but holes (SEEK_DATA, SEEK_HOLE) are zero-filled without reading.
+// The same, but a hole at the beginning of a piece of 1 MiB is zero-filled without reading (SEEK_DATA).
 void read_at_skipping_holes(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_view name);
 
 // A whole small file; Kind::limit above `limit` bytes.
