@@ -187,3 +187,19 @@ cached() { find "$XDG_CACHE_HOME/stave/layers/$1" -type f -printf '%f\n'; }
   stave pack -q -t u --tree tree >/dev/null
   assert_equal "$(stave pack -q -t u --tree tree)" "$(stave pack -q --no-cache -t u --tree tree)"
 }
+
+@test "somebody else's cache is no reason to fail" {
+  require_root "another user's cache"
+  local ours theirs
+  ours=$(mktemp -d "$STAVE_CLIENTS/ours-XXXXXX")
+  XDG_CACHE_HOME=$ours warm
+  chmod -R go+rx "$ours"
+  chmod 700 "$ours/stave/layers/index"
+  user_dir
+  cp -a tree "$USER_DIR/tree"
+  run --separate-stderr as_user env "XDG_CACHE_HOME=$ours" stave pack -q -t t --layer tree
+  rm -rf "$ours"
+  assert_exit 0
+  theirs=$output
+  assert_digest "$(as_user stave pack -q --no-cache -t t --layer tree)" "$theirs"
+}

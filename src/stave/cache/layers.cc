@@ -83,12 +83,16 @@ Layers Layers::open(const std::string& directory, Bounds bounds) {
   return {fs::Dir::create(directory, 0700), bounds};
 }
 
-// The last used first; of equal ones, in the order of their names.
+// The last used first; of equal ones, in the order of their names. What cannot be read is as good as empty.
 std::vector<Layers::Kept> Layers::list() const {
   std::vector<Kept> kept;
-  for (auto& file : index_.list()) {
-    if (!is_index(file)) continue;
-    if (const auto stat = index_.find(file)) kept.push_back({std::move(file), stat->mtime});
+  try {
+    for (auto& file : index_.list()) {
+      if (!is_index(file)) continue;
+      if (const auto stat = index_.find(file)) kept.push_back({std::move(file), stat->mtime});
+    }
+  } catch (const Error&) {
+    return {};
   }
   std::stable_sort(kept.begin(), kept.end(), [](const Kept& a, const Kept& b) { return a.used > b.used; });
   return kept;
@@ -157,8 +161,8 @@ void Layers::put(const Name& name, const Layer& layer, const fs::Fd& blob) const
 void Layers::touch(const Name& name, const Digest& digest) const {
   try {
     fs::touch(index_, stem_of(name) + digest.hex());
-  } catch (const Error& e) {
-    if (e.kind() != Kind::not_found) throw;  // somebody else needed the room
+  } catch (const Error&) {
+    // Somebody else needed the room, or it is not ours to touch: it will be among the first to go.
   }
 }
 

@@ -77,13 +77,9 @@ class Packed final : public Sink {
   explicit Packed(Sink& sink) : sink_(sink) {}
 
   void write(Bytes bytes) override {
-    if (hashing_) {
-      hash_.update(bytes);
-    } else {
-      const Bytes last = bytes.last(std::min<std::size_t>(bytes.size(), ResumableHasher::step));
-      end_.append(as_text(last));
-      end_.erase(0, end_.size() - std::min<std::size_t>(end_.size(), ResumableHasher::step));
-    }
+    if (hashing_) hash_.update(bytes);
+    end_.append(as_text(bytes.last(std::min<std::size_t>(bytes.size(), ResumableHasher::step))));
+    end_.erase(0, end_.size() - std::min<std::size_t>(end_.size(), ResumableHasher::step));
     sink_.write(bytes);
     size_ += bytes.size();
   }
@@ -105,7 +101,7 @@ class Packed final : public Sink {
   Sink& sink_;
   ResumableHasher hash_;
   bool hashing_ = true;
-  std::string end_;  // the last bytes that were not hashed, at most one step
+  std::string end_;  // the last bytes, at most one step
   std::uint64_t size_ = 0;
 };
 
