@@ -88,30 +88,44 @@ def text(result):
         yield f"bars: {every.count(True)} met, {every.count(False)} missed, {every.count(None)} not measured"
 
 
-def markdown(result):
-    """The block of the README: one table, each contender with its median and how many times as long it takes."""
+def markdown_rows(place, floor, only_chart):
+    """One table; with `only_chart` of those contenders that are in the chart."""
     yield "| work | | wall | CPU | memory | size | times as long |"
     yield "|---|---|---:|---:|---:|---:|---:|"
-    floor = result["machine"]["memory_floor"]
-    for scenario in result["places"][0]["scenarios"]:
+    for scenario in place["scenarios"]:
         title = scenario["title"]
         for row in scenario["rows"]:
+            if only_chart and row["name"] not in scenario["chart"]:
+                continue
             name, wall, _, *rest = cells(scenario, row, floor)
             shown = f"**{name}**" if row["peer"] == "stave" else name
-            yield f"| {title} | {shown.replace('|', chr(92) + '|')} | {wall} | " + " | ".join(rest) + " |"
+            yield f"| {title} | {in_cell(shown)} | {wall} | " + " | ".join(rest) + " |"
             title = ""
-    yield ""
-    yield "<sub>" + "; ".join(about(result)) + ". Medians; memory is the peak of the largest process.</sub>"
 
 
-def markdown_bars(result):
-    """The bars as a table, for the documentation."""
+def markdown_bars(place):
     yield "| work | bar | found | |"
     yield "|---|---|---:|---|"
-    for scenario in result["places"][0]["scenarios"]:
+    for scenario in place["scenarios"]:
         for bar in scenario["bars"]:
             mark = {True: "met", False: "**missed**", None: ""}[bar["met"]]
-            yield f"| {scenario['title']} | {bar['bar'].replace('|', chr(92) + '|')} | {bar['found']} | {mark} |"
+            yield f"| {scenario['title']} | {in_cell(bar['bar'])} | {bar['found']} | {mark} |"
+
+
+def in_cell(words):
+    return words.replace("|", "\\|")
+
+
+def markdown(result, what):
+    """A block for a document. what: chart (the README's), all, bars, or disk (all of what ran on a disk)."""
+    wanted = [place for place in result["places"] if place["disk"] == (what == "disk")]
+    for place in wanted:
+        if what == "bars":
+            yield from markdown_bars(place)
+        else:
+            yield from markdown_rows(place, result["machine"]["memory_floor"], what == "chart")
+        yield ""
+    yield "<sub>" + "; ".join(about(result)) + f". Medians of {result['rounds']} runs.</sub>"
 
 
 # --- bench/growth --------------------------------------------------------------------------------------------------

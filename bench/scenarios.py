@@ -251,7 +251,7 @@ def unpack(bench):
         bench.runner.run(["umoci", "insert", "--image", layout + ":new", "--tag", "x", tree, "/"])
         foreign = largest_blob(layout)
         made += staves(bench, [], lambda label, program: stave_unpack(
-            bench, f"{label}, umoci's layer", f"oci:{layout}:x", tree, program, {}))  # fmt: skip
+            bench, f"{label}, umoci's layer", f"oci:{layout}:x", tree, program, {}, rounded=True))  # fmt: skip
         made += [
             (["umoci"], lambda: umoci_unpack(bench, "umoci unpack", layout + ":x", tree)),
             (["tar", "unpigz"], lambda: tar_unpack(bench, "tar -I unpigz", "unpigz", foreign, "unpigz")),

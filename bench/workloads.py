@@ -69,8 +69,10 @@ def same_contents(a, b):
                 return True
 
 
-def difference(a, b):
+def difference(a, b, rounded=False):
     """The first thing in which two trees differ, in words, or None. Says nothing about the time of the root.
+
+    mtimes are compared by whole seconds; `rounded` allows the next one, since umoci rounds where others cut off.
 
     The judge over what was packed and unpacked, so it shares nothing with the programs that are measured.
     """
@@ -86,7 +88,7 @@ def difference(a, b):
             for aspect in ("st_mode", "st_uid", "st_gid", "st_rdev"):
                 if getattr(left, aspect) != getattr(right, aspect):
                     return f"{path}: {aspect} {getattr(left, aspect)} is now {getattr(right, aspect)}"
-            if int(left.st_mtime) != int(right.st_mtime):
+            if int(right.st_mtime) - int(left.st_mtime) not in ((0, 1) if rounded else (0,)):
                 return f"{path}: mtime {left.st_mtime} is now {right.st_mtime}"
             if stat.S_ISDIR(left.st_mode):
                 stack.append(path)
