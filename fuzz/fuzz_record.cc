@@ -25,6 +25,7 @@ void read_and_write(const std::string& text) {
   try {
     BytesSource source(text);
     const layer::Record record = layer::Record::read(source, "the record");
+    if (!record.layers.empty()) require(!record.known.contains("") || record.tree().find("") != nullptr);
     StringSink sink;
     record.write(sink);
     BytesSource again(sink.text());
@@ -42,7 +43,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string text(reinterpret_cast<const char*>(data), size);
   read_and_write(text);
   // No mutation finds a SHA-256: with a last line that is right, what comes before it is looked at.
-  const std::string head = "stave record 1\n" + text;
-  read_and_write(head + "end " + digest_of(head).str() + "\n");
+  for (const char* first_line : {"stave record 1\n", "stave record 2\n"}) {
+    const std::string head = first_line + text;
+    read_and_write(head + "end " + digest_of(head).str() + "\n");
+  }
   return 0;
 }

@@ -424,6 +424,84 @@ random_difference() {
   assert_stderr_lacks "comparing files"
 }
 
+# Nobody can read this layer any more.
+spoil_layers() {  # LAYOUT
+  local file
+  for file in "$1"/blobs/sha256/*; do
+    jq -e . "$file" >/dev/null 2>&1 || { chmod u+w "$file" && echo spoilt >"$file"; }
+  done
+}
+
+@test "a tree that was unpacked knows its image: no layer is opened" {
+  two_versions
+  ln v1/etc/passwd v1/same
+  ln -s etc/passwd v1/link
+  stave pack -q -t app:1 --layer v1 >/dev/null
+  stave copy -q app:1 oci:layout:1 >/dev/null
+  stave unpack -q oci:layout:1 tree
+  spoil_layers layout
+  run_stave diff oci:layout:1 tree
+  assert_exit 0
+  run_stave diff tree oci:layout:1
+  assert_exit 0
+  echo new >tree/new && rm tree/link && ln -s elsewhere tree/link && touch -hd @5 tree/link && chmod 600 tree/etc/passwd
+  run_stave diff oci:layout:1 tree
+  assert_exit 1
+  assert_output_has "A /new"
+  assert_output_has "M /link -> elsewhere (mtime, link)"
+  assert_output_has "M /etc/passwd (mode)"
+  run_stave diff tree oci:layout:1
+  assert_exit 1
+  assert_output_has "D /new"
+  assert_output_has "M /link -> etc/passwd (mtime, link)"
+  # Without the record it is the layer that is asked.
+  rm tree.stave
+  run_stave diff oci:layout:1 tree
+  assert_exit 6
+}
+
+@test "the layer that turns a tree back into its image has what the image's files hold" {
+  two_versions
+  stave pack -q -t app:1 --layer v1 >/dev/null
+  stave unpack -q app:1 tree
+  cp tree/etc/passwd was
+  echo other >tree/etc/passwd
+  stave diff tree app:1 -o back.tar >/dev/null
+  tar -xOf back.tar etc/passwd | cmp - was
+}
+
+@test "a record of other layers than the image's does not stand for it" {
+  two_versions
+  stave pack -q -t app:1 --layer v1 >/dev/null
+  stave pack -q -t app:2 --base app:1 --tree v2 >/dev/null
+  stave unpack -q app:1 tree
+  run_stave diff app:2 tree
+  assert_exit 1
+  local with=$output
+  rm tree.stave
+  run_stave diff app:2 tree
+  assert_equal "$with" "$output"
+  stave unpack -q app:2 tree2
+  run_stave diff app:2~1 tree2
+  assert_exit 1
+  run_stave diff app:2 tree2
+  assert_exit 0
+}
+
+@test "pack --tree makes the same image with the record and without" {
+  require_root "owners that are not ours"
+  two_versions
+  ln v1/etc/passwd v1/same
+  stave pack -q -t app:1 --layer v1 >/dev/null
+  stave unpack -q app:1 tree
+  echo new >tree/new
+  echo other >>tree/etc/passwd
+  stave pack -q -t app:with --base app:1 --tree tree >/dev/null
+  rm tree.stave
+  stave pack -q -t app:without --base app:1 --tree tree >/dev/null
+  assert_equal "$(manifest app:with)" "$(manifest app:without)"
+}
+
 @test "content that changed under its old size and mtime is found all the same" {
   two_versions
   stave pack -q -t app:1 --layer v1 >/dev/null

@@ -31,15 +31,14 @@ using What = layer::Difference::What;
 
 struct Side {
   Operand operand;
-  std::optional<Layers> layers;  // unless it is a directory
+  std::optional<Layers> layers;                 // unless it is a directory
+  std::shared_ptr<const layer::Record> record;  // of a directory that has one
 };
 
 layer::Tree read_directory_tree(const Invocation& invocation, const std::string& path,
-                                const layer::Adopt& adopt) {
-  const auto real = std::filesystem::canonical(path);
-  const auto root = std::make_shared<const fs::Dir>(fs::Dir::open(real.string()));
-  const auto record = layer::Record::find(real.string());
-  return layer::read_tree(invocation.context, root, adopt, record.get());
+                                const layer::Record* record, const layer::Adopt& adopt) {
+  const auto root = std::make_shared<const fs::Dir>(fs::Dir::open(std::filesystem::canonical(path).string()));
+  return layer::read_tree(invocation.context, root, adopt, record);
 }
 
 // Layers that both images begin with: read once, and what is equal is the same node.
@@ -69,7 +68,13 @@ class Sides {
     }
   }
 
-  void read() {
+  // With `contents` the upper side's files are wanted, too, and not only what is known of them.
+  void read(bool contents) {
+    for (Side& side : sides_) {
+      if (!side.layers) side.record = layer::Record::find(side.operand.path);
+    }
+    recorded_[0] = is_recorded(sides_[0], sides_[1]);
+    recorded_[1] = !contents && is_recorded(sides_[1], sides_[0]);
     const std::size_t common = common_layers(sides_[0], sides_[1]);
     if (common != 0) {
       layer::Stack shared = sides_[0].layers->stack;
@@ -78,14 +83,14 @@ class Sides {
       upper = lower;
     }
     if (invocation_.context.jobs < 2) {
-      read(sides_[0], common, lower);
-      read(sides_[1], common, upper);
+      read(0, common, lower);
+      read(1, common, upper);
       return;
     }
     // One after the other they would wait for the disk twice. The lower side's failure is the one that is
     // told.
-    auto other = std::async(std::launch::async, [&] { read(sides_[1], common, upper); });
-    read(sides_[0], common, lower);
+    auto other = std::async(std::launch::async, [&] { read(1, common, upper); });
+    read(0, common, lower);
     other.get();
   }
 
@@ -98,9 +103,20 @@ class Sides {
   layer::Tree upper;
 
  private:
-  void read(const Side& side, std::size_t common, layer::Tree& tree) const {
+  // Is the directory on the other side known to have been made of this side's layers?
+  static bool is_recorded(const Side& side, const Side& other) {
+    return side.layers && side.layers->image && other.record &&
+           other.record->is_of(side.layers->image->config.diff_ids);
+  }
+
+  void read(std::size_t number, std::size_t common, layer::Tree& tree) const {
+    const Side& side = sides_[number];
     if (!side.layers) {
-      tree = read_directory_tree(invocation_, side.operand.path, adopt_);
+      tree = read_directory_tree(invocation_, side.operand.path, side.record.get(), adopt_);
+      return;
+    }
+    if (recorded_[number]) {
+      tree = sides_[1 - number].record->tree();
       return;
     }
     tree = layer::read_stack(invocation_.context, side.layers->stack, layer::Digests::yes, tree, common);
@@ -109,6 +125,7 @@ class Sides {
   const Invocation& invocation_;
   const layer::Adopt& adopt_;
   std::array<Side, 2> sides_;
+  std::array<bool, 2> recorded_ = {};  // the other side's record says what is in it: no layer is opened
 };
 
 // --- for people ---
@@ -368,7 +385,7 @@ int run_diff(const Invocation& invocation) {
   const auto grounds = grounds_of(invocation);
 
   Sides sides(invocation, grounds, adopt);
-  sides.read();
+  sides.read(order.has_value());
   const auto differences = layer::compare(invocation.context, sides.lower, sides.upper, how);
   if (!order) {
     if (invocation.json) {

@@ -73,9 +73,12 @@ void Builder::add_tree(const std::string& directory, const layer::Adopt& adopt) 
   new_layer();
   // What was edited into the tree at hand has no digests, so it is read again as the layers that it became.
   tree_.reset();
-  const layer::Tree lower = layer::read_stack(context_, stack_of(blobs_, image_), layer::Digests::yes);
   const auto root = std::make_shared<const fs::Dir>(fs::Dir::open(directory));
   const auto record = layer::Record::find(directory);
+  // What the directory was unpacked from is in its record, and no layer need be opened.
+  const layer::Tree lower = record != nullptr && record->is_of(image_.config.diff_ids)
+                                ? record->tree()
+                                : layer::read_stack(context_, stack_of(blobs_, image_), layer::Digests::yes);
   const layer::Tree upper = layer::read_tree(context_, root, adopt, record.get());
   const auto differences = layer::compare(context_, lower, upper, {});
   layer::warn_of_untellable(context_, differences);

@@ -308,11 +308,12 @@ layer::Stack stack_of(const content::BlobSource& blobs, const Image& image) {
     if (!spec::media::is_layer(descriptor.media_type)) {
       throw Error(Kind::unsupported, fmt::format("{} is of type {}", name, quote(descriptor.media_type)));
     }
-    stack.pieces.push_back({.name = name,
-                            .size = descriptor.size,
-                            .open = [&blobs, descriptor, diff_id = image.config.diff_ids[i]] {
-                              return open_layer(blobs, descriptor, diff_id);
-                            }});
+    stack.pieces.push_back(
+        {.name = name,
+         .size = descriptor.size,
+         .open = [&blobs, descriptor,
+                  diff_id = image.config.diff_ids[i]] { return open_layer(blobs, descriptor, diff_id); },
+         .diff_id = image.config.diff_ids[i]});
   }
   return stack;
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <unordered_map>
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
@@ -69,6 +70,16 @@ void settle_xattrs(const Xattrs& kept, bool untouched, Xattrs& xattrs) {
   }
 }
 
+// What it was in the image.
+Tree::Inode inode_of(const Record::Known& known) {
+  Tree::Inode inode{.meta = known.meta, .stamp = {}, .contents = nullptr, .digest = known.digest};
+  if (known.meta.type == Type::regular) inode.meta.size = known.disk.size;
+  auto& xattrs = inode.meta.xattrs;
+  xattrs.insert(xattrs.end(), known.other_xattrs.begin(), known.other_xattrs.end());
+  std::sort(xattrs.begin(), xattrs.end());
+  return inode;
+}
+
 }  // namespace
 
 std::string Record::name_for(const std::string& tree) { return without_slashes(tree) + ".stave"; }
@@ -108,6 +119,19 @@ Record Record::read(Source& source, const std::string& name) {
         e.kind(), fmt::format("{}: {}", quote(name), e.what()),
         "remove it if it is damaged; owners that were kept aside are lost then, and files are read again");
   }
+}
+
+Tree Record::tree() const {
+  Tree tree;
+  std::unordered_map<std::uint64_t, std::shared_ptr<const Tree::Inode>> files;  // names of one file share it
+  files.reserve(known.size());
+  for (const auto& [path, was] : known) {
+    std::shared_ptr<const Tree::Inode> unshared;
+    auto& inode = was.meta.type == Type::regular ? files[was.disk.inode] : unshared;
+    if (!inode) inode = std::make_shared<const Tree::Inode>(inode_of(was));
+    tree.put(path, inode, {});
+  }
+  return tree;
 }
 
 std::optional<Digest> Record::settle(const fs::Found& found, Metadata& meta) const {

@@ -1,7 +1,7 @@
 // Record: what unpack knows of the tree that it made and a file system cannot
 // keep, or would have to be read again to know. It lies beside the tree, as
-// "<tree>.stave": owners, modes, devices and xattrs that an ordinary user could not give, and the
-// fingerprint and content digest of every file.
+// "<tree>.stave": owners, modes, devices and xattrs that an ordinary user could not give, the
+// fingerprint and content digest of every file, and of which layers all this was made.
 
 #pragma once
 
@@ -11,11 +11,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "stave/fs/fs.h"
 #include "stave/hash/digest.h"
 #include "stave/layer/changeset.h"
 #include "stave/layer/path.h"
+#include "stave/layer/tree.h"
 
 namespace stave::layer {
 
@@ -23,8 +25,11 @@ class Record {
  public:
   // What is known of one path.
   struct Known {
-    Metadata meta;  // as the image has it (no size, no mtime, no link text where the disk has them)
-    fs::Stat disk;  // as it was on disk when the tree was complete; device is not kept
+    // As the image has it. No size: that of a regular file is the disk's. Of the xattrs those that are to be
+    // put back, because the disk could not take them.
+    Metadata meta;
+    Xattrs other_xattrs;           // those of the image that `meta` has not
+    fs::Stat disk;                 // as it was on disk when the tree was complete; device is not kept
     std::optional<Digest> digest;  // of the content of a regular file
   };
 
@@ -48,6 +53,14 @@ class Record {
   // A file of this change time or a later one may have changed unnoticed after it was recorded.
   fs::Time taken = {};
   std::map<std::string, Known, PathLess> known = {};
+  // The diff_ids of the layers that the tree was made of, the lowest first; none where that is not known.
+  std::vector<Digest> layers = {};
+
+  // Is this the record of a tree that was made of just these layers?
+  bool is_of(const std::vector<Digest>& diff_ids) const { return !layers.empty() && layers == diff_ids; }
+  // The tree that its layers make, as `read_stack` reads it with digests, but for the stamps, which say
+  // nothing: no layer is opened. Only for a record that has layers.
+  Tree tree() const;
 
   // Corrects what was found on disk at `path` into what it is in the image: of everything that the disk still
   // says as it did, the image's word counts; what was changed since counts as it is on disk; files that the

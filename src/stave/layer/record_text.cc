@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <optional>
 #include <vector>
 
@@ -17,12 +18,16 @@
 namespace stave::layer {
 namespace {
 
-constexpr std::string_view first_line = "stave record 1";
+constexpr std::string_view first_line = "stave record 2";
+// Without layers, texts of symlinks and those xattrs that the disk has: good for everything but to stand for
+// the image.
+constexpr std::string_view first_line_of_1 = "stave record 1";
 constexpr std::string_view first_words = "stave record ";
 constexpr std::string_view hex_digits = "0123456789abcdef";
-// A path of limits::path_bytes and xattrs of limits::xattrs_bytes, every byte of them escaped.
+// A path and the text of a symlink of limits::path_bytes each and xattrs of limits::xattrs_bytes, every byte
+// of them escaped.
 constexpr std::size_t line_bytes = 8 * 1024 * 1024;
-static_assert(line_bytes > 4 * (limits::path_bytes + limits::xattrs_bytes));
+static_assert(line_bytes > 4 * (2 * limits::path_bytes + limits::xattrs_bytes));
 
 // In the order of Type and of fs::FileType.
 constexpr std::array types = {Type::regular,   Type::directory, Type::symlink,
@@ -52,17 +57,45 @@ void append_escaped(std::string& out, std::string_view bytes) {
   }
 }
 
+// fmt::format would cost more than everything else together: there are ten numbers in a line.
+template <class Number>
+void append_number(std::string& out, Number number, int base = 10) {
+  std::array<char, 24> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, base).ptr;
+  out.append(digits.data(), end);
+}
+
 template <class Time>
-std::string time_text(const Time& time) {
-  return fmt::format("{}.{:09}", time.seconds, time.nanoseconds);
+void append_time(std::string& out, const Time& time) {
+  append_number(out, time.seconds);
+  out += '.';
+  std::array<char, 9> digits;
+  std::uint32_t rest = time.nanoseconds;
+  for (std::size_t i = digits.size(); i-- > 0; rest /= 10) digits[i] = static_cast<char>('0' + rest % 10);
+  out.append(digits.data(), digits.size());
 }
 
 bool has_device(Type type) { return type == Type::character || type == Type::block; }
 
-std::string image_text(const Metadata& meta) {
-  std::string text = fmt::format("{}:{:o}:{}:{}", letter(types, meta.type), meta.mode, meta.uid, meta.gid);
-  if (has_device(meta.type)) text += fmt::format(":{}:{}", meta.device_major, meta.device_minor);
-  return text;
+// Of Metadata or of fs::Stat.
+template <class Known>
+void append_kind(std::string& out, char type, const Known& known) {
+  out += type;
+  out += ':';
+  append_number(out, known.mode, 8);
+  out += ':';
+  append_number(out, known.uid);
+  out += ':';
+  append_number(out, known.gid);
+}
+
+void append_image(std::string& out, const Metadata& meta) {
+  append_kind(out, letter(types, meta.type), meta);
+  if (!has_device(meta.type)) return;
+  out += ':';
+  append_number(out, meta.device_major);
+  out += ':';
+  append_number(out, meta.device_minor);
 }
 
 bool is_as_in_image(const Metadata& meta, const fs::Stat& disk) {
@@ -74,26 +107,53 @@ bool is_same_time(const Timestamp& a, const fs::Time& b) {
   return a.seconds == b.seconds && a.nanoseconds == b.nanoseconds;
 }
 
+void append_xattrs(std::string& out, std::string_view word, const Xattrs& xattrs) {
+  for (const auto& [name, value] : xattrs) {
+    out += word;
+    append_escaped(out, name);
+    out += '=';
+    append_escaped(out, value);
+  }
+}
+
+void append_fingerprint(std::string& out, const fs::Stat& disk) {
+  append_number(out, disk.size);
+  out += ':';
+  append_number(out, disk.inode);
+  out += ':';
+  append_time(out, disk.mtime);
+  out += ':';
+  append_time(out, disk.ctime);
+}
+
 void append_line(std::string& out, std::string_view path, const Record::Known& known) {
   const fs::Stat& disk = known.disk;
   out += '/';
   append_escaped(out, path);
   out += ' ';
-  out += image_text(known.meta);
+  append_image(out, known.meta);
+  out += ' ';
   if (is_as_in_image(known.meta, disk)) {
-    out += " =";
-  } else {
-    out += fmt::format(" {}:{:o}:{}:{}", letter(disk_types, disk.type), disk.mode, disk.uid, disk.gid);
-  }
-  out += fmt::format(" {}:{}:{}:{}", disk.size, disk.inode, time_text(disk.mtime), time_text(disk.ctime));
-  if (known.digest) out += fmt::format(" {}", known.digest->str());
-  if (!is_same_time(known.meta.mtime, disk.mtime)) out += " mtime=" + time_text(known.meta.mtime);
-  for (const auto& [name, value] : known.meta.xattrs) {
-    out += " xattr=";
-    append_escaped(out, name);
     out += '=';
-    append_escaped(out, value);
+  } else {
+    append_kind(out, letter(disk_types, disk.type), disk);
   }
+  out += ' ';
+  append_fingerprint(out, disk);
+  if (known.digest) {
+    out += ' ';
+    out += known.digest->str();
+  }
+  if (!is_same_time(known.meta.mtime, disk.mtime)) {
+    out += " mtime=";
+    append_time(out, known.meta.mtime);
+  }
+  if (known.meta.type == Type::symlink) {
+    out += " link=";
+    append_escaped(out, known.meta.link);
+  }
+  append_xattrs(out, " xattr=", known.meta.xattrs);
+  append_xattrs(out, " has=", known.other_xattrs);
   out += '\n';
 }
 
@@ -104,7 +164,7 @@ class Lines {
  public:
   explicit Lines(Source& source) : source_(source) {}
 
-  // Without its end, which every line has; nullopt at the end of the source.
+  // Without its end, which every line has, and which lies behind it; nullopt at the end of the source.
   std::optional<std::string_view> next() {
     for (;;) {
       const std::size_t end = text_.find('\n', searched_);
@@ -119,10 +179,8 @@ class Lines {
     return std::nullopt;
   }
 
-  void hash(std::string_view line) {
-    hasher_.update(line);
-    hasher_.update("\n");
-  }
+  // The line that `next` gave last.
+  void hash(std::string_view line) { hasher_.update(std::string_view(line.data(), line.size() + 1)); }
   Digest finish() && { return std::move(hasher_).finish(); }
 
  private:
@@ -197,6 +255,7 @@ unsigned hex_digit(char c) {
 }
 
 std::string unescaped(std::string_view text) {
+  if (text.find('\\') == std::string_view::npos) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -245,28 +304,54 @@ void read_fingerprint(std::string_view text, fs::Stat& disk) {
   disk.ctime = time_of<fs::Time>(text);
 }
 
+void read_xattr(std::string_view text, Xattrs& xattrs) {
+  std::string name = unescaped(take(text, '='));
+  if (name.empty() || (!xattrs.empty() && xattrs.back().first >= name)) damaged("xattrs are not in order");
+  xattrs.emplace_back(std::move(name), unescaped(text));
+}
+
 void read_extra(std::string_view text, Record::Known& known) {
-  if (const auto digest = Digest::find(text)) {
-    known.digest = digest;
-  } else if (text.starts_with("mtime=")) {
+  if (text.starts_with("mtime=")) {
     known.meta.mtime = time_of<Timestamp>(text.substr(6));
+  } else if (text.starts_with("link=") && known.meta.type == Type::symlink) {
+    known.meta.link = unescaped(text.substr(5));
+    if (known.meta.link.size() > limits::path_bytes) damaged("the text of a symlink is too long");
   } else if (text.starts_with("xattr=")) {
-    text.remove_prefix(6);
-    std::string name = unescaped(take(text, '='));
-    auto& xattrs = known.meta.xattrs;
-    if (name.empty() || (!xattrs.empty() && xattrs.back().first >= name)) damaged("xattrs are not in order");
-    xattrs.emplace_back(std::move(name), unescaped(text));
+    read_xattr(text.substr(6), known.meta.xattrs);
+  } else if (text.starts_with("has=")) {
+    read_xattr(text.substr(4), known.other_xattrs);
+  } else if (const auto digest = Digest::find(text)) {
+    known.digest = digest;
   } else {
     damaged("something is said of a file that is not known here");
   }
+}
+
+// Whoever has layers stands for them, and must know everything that they say.
+void require_whole(const Record::Known& known) {
+  if (known.meta.type == Type::symlink && known.meta.link.empty()) damaged("a symlink leads nowhere");
+  if (known.meta.type == Type::regular && known.disk.size != 0 && !known.digest)
+    damaged("a file has no digest");
+}
+
+bool is_clean(std::string_view path) {
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    const std::string_view part = path.substr(0, slash);
+    if (part.empty() || part == "." || part == "..") return false;
+    if (slash == std::string_view::npos) return true;
+    path.remove_prefix(slash + 1);
+    if (path.empty()) return false;
+  }
+  return true;
 }
 
 void read_line(std::string_view line, Record& record) {
   std::string_view name = take(line, ' ');
   if (!name.starts_with('/')) damaged("a path does not begin with a slash");
   name.remove_prefix(1);
-  const std::string path = unescaped(name);
-  if (path.size() > limits::path_bytes || path.find('\0') != std::string::npos || clean(path) != path)
+  std::string path = unescaped(name);
+  if (path.size() > limits::path_bytes || path.find('\0') != std::string::npos || !is_clean(path))
     damaged("a path is none of a file in an image");
   auto& all = record.known;
   if (!all.empty() && compare(all.rbegin()->first, path) >= 0) damaged("the paths are not in order");
@@ -279,7 +364,8 @@ void read_line(std::string_view line, Record& record) {
   read_fingerprint(take(line, ' '), known.disk);
   known.meta.mtime = {known.disk.mtime.seconds, known.disk.mtime.nanoseconds};
   while (!line.empty()) read_extra(take(line, ' '), known);
-  all.emplace_hint(all.end(), path, std::move(known));
+  if (!record.layers.empty()) require_whole(known);
+  all.emplace_hint(all.end(), std::move(path), std::move(known));
 }
 
 void read_head(std::string_view line, Record& record) {
@@ -289,6 +375,10 @@ void read_head(std::string_view line, Record& record) {
   } else if (word == "aside") {
     const std::uint32_t uid = number32(take(line, ' '));
     record.aside = Record::Aside{uid, number32(line)};
+  } else if (word == "layer") {
+    if (!record.known.empty() || record.layers.size() >= limits::descriptors)
+      damaged("there are too many layers, or they come late");
+    record.layers.push_back(Digest::parse(line));
   } else {
     damaged("it begins with something that is not known here");
   }
@@ -301,8 +391,11 @@ bool looks_like_record(std::string_view beginning) { return beginning.starts_wit
 void render_record(const Record& record, Sink& sink) {
   Hasher hasher;
   std::string text = fmt::format("{}\n", first_line);
+  for (const Digest& layer : record.layers) text += fmt::format("layer {}\n", layer.str());
   if (record.aside) text += fmt::format("aside {} {}\n", record.aside->uid, record.aside->gid);
-  text += fmt::format("taken {}\n", time_text(record.taken));
+  text += "taken ";
+  append_time(text, record.taken);
+  text += '\n';
   const auto flush = [&] {
     hasher.update(text);
     sink.write(as_bytes(text));
@@ -319,17 +412,21 @@ void render_record(const Record& record, Sink& sink) {
 Record parse_record(Source& source) {
   Lines lines(source);
   std::uint64_t count = 0;
+  bool of_1 = false;
   try {
     Record record;
     while (auto line = lines.next()) {
       ++count;
       if (count == 1) {
         if (!looks_like_record(*line)) damaged("it is no record of stave");
-        if (*line != first_line) throw Error(Kind::unsupported, "written by a later version of stave");
+        if (*line != first_line && *line != first_line_of_1)
+          throw Error(Kind::unsupported, "written by a later version of stave");
+        of_1 = *line == first_line_of_1;
       } else if (line->starts_with("end ")) {
         const std::string end(line->substr(4));
         if (lines.next()) damaged("something follows its end");
         if (std::move(lines).finish().str() != end) damaged("it is not what stave wrote, its hash differs");
+        if (of_1) record.layers.clear();
         return record;
       } else if (line->starts_with('/')) {
         read_line(*line, record);

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "stave/base/context.h"
 #include "stave/base/stream.h"
+#include "stave/hash/digest.h"
 #include "stave/layer/changeset.h"
 #include "stave/layer/tree.h"
 
@@ -22,6 +24,7 @@ struct Stack {
     std::uint64_t size = 0;  // of what is stored, for progress; 0: unknown
     // The plain tar. Where it belongs to an image, it fails at its end unless digest and diff_id are right.
     std::function<std::unique_ptr<Source>()> open;
+    std::optional<Digest> diff_id = {};  // of a layer of an image
   };
   std::vector<Piece> pieces;  // the lowest first
 };

@@ -95,27 +95,37 @@ void apply_piece(const Context& context, const Stack::Piece& piece, Stage& stage
   task.done();
 }
 
-// Of the xattrs in the image, those that the disk has not.
-Xattrs missing_on_disk(const Xattrs& image, const fs::Xattrs& disk) {
-  Xattrs missing;
+// Of the xattrs in the image, those that the disk should have and has not are to be put back.
+void split_xattrs(const Xattrs& image, const fs::Xattrs& disk, Record::Known& known) {
   for (const auto& xattr : image) {
-    if (is_packed_xattr(xattr.first) && !std::binary_search(disk.begin(), disk.end(), xattr))
-      missing.push_back(xattr);
+    const bool missing = is_packed_xattr(xattr.first) && !std::binary_search(disk.begin(), disk.end(), xattr);
+    (missing ? known.meta.xattrs : known.other_xattrs).push_back(xattr);
   }
-  return missing;
 }
 
-Record record_of(const Context& context, const Tree& tree, const fs::Dir& root, Owners owners) {
+// None, unless it is known of every layer.
+std::vector<Digest> diff_ids_of(const Stack& stack) {
+  std::vector<Digest> diff_ids;
+  for (const auto& piece : stack.pieces) {
+    if (!piece.diff_id) return {};
+    diff_ids.push_back(*piece.diff_id);
+  }
+  return diff_ids;
+}
+
+Record record_of(const Context& context, const Stack& stack, const Tree& tree, const fs::Dir& root,
+                 Owners owners) {
   Record record;
+  record.layers = diff_ids_of(stack);
   if (owners == Owners::aside) record.aside = Record::Aside{::geteuid(), ::getegid()};
   fs::walk(context, root, [&](const fs::Found& found) {
     const Tree::Inode* inode = tree.find(found.path);
     if (inode == nullptr)
       throw Error(Kind::internal, fmt::format("{} was never unpacked", quote(found.path)));
-    Record::Known known{.meta = inode->meta, .disk = found.stat, .digest = inode->digest};
+    Record::Known known{.meta = inode->meta, .other_xattrs = {}, .disk = found.stat, .digest = inode->digest};
     known.meta.size = 0;
-    known.meta.link.clear();
-    known.meta.xattrs = missing_on_disk(inode->meta.xattrs, found.xattrs);
+    known.meta.xattrs.clear();
+    split_xattrs(inode->meta.xattrs, found.xattrs, known);
     record.known.emplace_hint(record.known.end(), found.path, std::move(known));
     return true;
   });
@@ -151,12 +161,12 @@ class Unpacking {
 
     if (how_.bundle) {
       const fs::Dir bundle = staging_->make_dir(bundle_name);
-      write_record(complete(stage, tree, files, rootfs_path), bundle, rootfs_record);
+      write_record(complete(stack, stage, tree, files, rootfs_path), bundle, rootfs_record);
       how_.bundle(bundle);
       const auto turn = take_turn();
       staging_->publish(bundle_name, place_.name);
     } else {
-      const Record record = complete(stage, tree, files, tree_name);
+      const Record record = complete(stack, stage, tree, files, tree_name);
       const auto turn = take_turn();
       publish_tree(record);
     }
@@ -180,11 +190,12 @@ class Unpacking {
   std::string record_name() const { return place_.name + ".stave"; }
 
   // Makes the tree at `path` in the stage. Says what is in it by now.
-  Record complete(Stage& stage, const Tree& tree, const fs::Dir& files, std::string_view path) const {
+  Record complete(const Stack& stack, Stage& stage, const Tree& tree, const fs::Dir& files,
+                  std::string_view path) const {
     const fs::Dir root = staging_->make_dir(path);
     stage.plant(tree, root);
     const fs::Time now = fs::time_after_now(files);
-    Record record = record_of(context_, tree, root, how_.owners);
+    Record record = record_of(context_, stack, tree, root, how_.owners);
     record.taken = now;
     if (record.known.size() != stage.unpacked().entries + 1) {
       throw Error(Kind::invalid,

@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "stave/base/limits.h"
 #include "stave/layer/disk.h"
 #include "words.h"
 
@@ -291,7 +292,11 @@ rc::Gen<Record::Known> any_known() {
     Record::Known known;
     known.meta = (*any_inode())->meta;
     known.meta.size = 0;
-    known.meta.link.clear();
+    // Some go back to the disk, some only tell what the image said.
+    const std::size_t kept = *rc::gen::inRange<std::size_t>(0, known.meta.xattrs.size() + 1);
+    const auto others = known.meta.xattrs.begin() + static_cast<std::ptrdiff_t>(kept);
+    known.other_xattrs.assign(others, known.meta.xattrs.end());
+    known.meta.xattrs.erase(others, known.meta.xattrs.end());
     known.meta.mtime.nanoseconds = *rc::gen::element<std::uint32_t>(0, 1, 999'999'999);
     known.disk.mtime = {known.meta.mtime.seconds, known.meta.mtime.nanoseconds};
     known.disk.mode = known.meta.mode;
@@ -309,7 +314,7 @@ rc::Gen<Record::Known> any_known() {
     known.disk.size = *rc::gen::arbitrary<std::uint64_t>();
     known.disk.inode = *rc::gen::arbitrary<std::uint64_t>();
     known.disk.ctime = {*rc::gen::arbitrary<std::int64_t>(), 1};
-    if (*rc::gen::arbitrary<bool>()) known.digest = digest_of(known.meta.link);
+    known.digest = digest_of(known.meta.link);
     return known;
   });
 }
@@ -319,6 +324,8 @@ rc::Gen<Record> any_record() {
     Record record;
     if (*rc::gen::arbitrary<bool>()) record.aside = Record::Aside{*rc::gen::arbitrary<std::uint32_t>(), 5};
     record.taken = {*rc::gen::arbitrary<std::int64_t>(), 12};
+    for (int count = *rc::gen::inRange(0, 3); count > 0; --count)
+      record.layers.push_back(digest_of(std::to_string(count)));
     for (int count = *rc::gen::inRange(0, 8); count > 0; --count)
       record.known.emplace(*any_path(), *any_known());
     return record;
@@ -326,10 +333,10 @@ rc::Gen<Record> any_record() {
 }
 
 bool same(const Record::Known& a, const Record::Known& b) {
-  return a.meta == b.meta && a.digest == b.digest && a.disk.type == b.disk.type &&
-         a.disk.mode == b.disk.mode && a.disk.uid == b.disk.uid && a.disk.gid == b.disk.gid &&
-         a.disk.size == b.disk.size && a.disk.mtime == b.disk.mtime && a.disk.ctime == b.disk.ctime &&
-         a.disk.inode == b.disk.inode;
+  return a.meta == b.meta && a.other_xattrs == b.other_xattrs && a.digest == b.digest &&
+         a.disk.type == b.disk.type && a.disk.mode == b.disk.mode && a.disk.uid == b.disk.uid &&
+         a.disk.gid == b.disk.gid && a.disk.size == b.disk.size && a.disk.mtime == b.disk.mtime &&
+         a.disk.ctime == b.disk.ctime && a.disk.inode == b.disk.inode;
 }
 
 RC_GTEST_PROP(RecordText, IsReadAsItWasWritten, ()) {
@@ -338,6 +345,7 @@ RC_GTEST_PROP(RecordText, IsReadAsItWasWritten, ()) {
   RC_ASSERT(after.taken == before.taken);
   RC_ASSERT(after.aside.has_value() == before.aside.has_value());
   RC_ASSERT(!after.aside || (after.aside->uid == before.aside->uid && after.aside->gid == before.aside->gid));
+  RC_ASSERT(after.layers == before.layers);
   RC_ASSERT(after.known.size() == before.known.size());
   for (const auto& [path, known] : before.known) RC_ASSERT(same(after.known.at(path), known));
   RC_ASSERT(written(after) == written(before));
@@ -371,20 +379,84 @@ TEST(RecordText, IsTheOneThatIsDocumented) {
   record.aside = Record::Aside{1000, 100};
   record.known.at("a b").meta.xattrs = {{"user.x", "\n"}};
   record.known.at("a b").meta.mtime = {-1, 5};
+  record.known.at("a b").other_xattrs = {{"user.y", "z"}};
+  record.layers = {digest_of("one"), digest_of("two")};
+  Record::Known link;
+  link.meta.type = Type::symlink;
+  link.meta.mode = link.disk.mode = 0777;
+  link.meta.link = "to here";
+  link.disk.type = fs::FileType::symlink;
+  record.known.emplace("l", link);
   const std::string digest = digest_of("abc").str();
   EXPECT_EQ(written(record),
-            sealed("stave record 1\n"
+            sealed("stave record 2\n"
+                   "layer " +
+                   digest_of("one").str() +
+                   "\n"
+                   "layer " +
+                   digest_of("two").str() +
+                   "\n"
                    "aside 1000 100\n"
                    "taken 1000.000000500\n"
                    "/a\\x20b c:666:12:34:1:3 f:666:1000:100 0:77:500.000000000:1000.000000499 " +
                    digest +
-                   " mtime=-1.000000005 xattr=user.x=\\x0a\n"
+                   " mtime=-1.000000005 xattr=user.x=\\x0a has=user.y=z\n"
                    "/f f:644:12:34 = 3:77:500.000000000:1000.000000499 " +
-                   digest + "\n"));
+                   digest + "\n" + "/l l:777:0:0 = 0:0:0.000000000:0.000000000 link=to\\x20here\n"));
+}
+
+// Trees that an older stave unpacked.
+TEST(RecordText, TheFirstFormatIsReadAndStandsForNoImage) {
+  const std::string digest = digest_of("abc").str();
+  const Record record =
+      read(sealed("stave record 1\naside 1000 100\ntaken 1000.000000500\n"
+                  "/f f:644:12:34 f:600:1000:100 3:77:500.000000000:1000.000000499 " +
+                  digest + "\n"));
+  EXPECT_EQ(settle(record, disk_of(record)).digest, digest_of("abc"));
+  EXPECT_TRUE(record.layers.empty());
+  EXPECT_FALSE(record.is_of({}));
+}
+
+// --- in place of the image ---
+
+TEST(RecordTree, IsOfItsLayersInTheirOrderOnly) {
+  Record record;
+  record.layers = {digest_of("one"), digest_of("two")};
+  EXPECT_TRUE(record.is_of({digest_of("one"), digest_of("two")}));
+  EXPECT_FALSE(record.is_of({digest_of("two"), digest_of("one")}));
+  EXPECT_FALSE(record.is_of({digest_of("one")}));
+  EXPECT_FALSE(record.is_of({}));
+}
+
+TEST(RecordTree, NamesOfOneFileShareIt) {
+  Record record = record_with(known_file());
+  record.known.emplace("g", known_file());
+  Record::Known other = known_file();
+  other.disk.inode = 78;
+  record.known.emplace("h", other);
+  const Tree tree = record.tree();
+  EXPECT_EQ(tree.find("f"), tree.find("g"));
+  EXPECT_NE(tree.find("f"), tree.find("h"));
+  EXPECT_EQ(tree.find("f")->meta.size, 3u);
+}
+
+TEST(RecordTree, HasEveryXattrInOrder) {
+  Record::Known known = known_file();
+  known.meta.xattrs = {{"user.b", "1"}};
+  known.other_xattrs = {{"user.a", "2"}, {"user.c", "3"}};
+  EXPECT_EQ(record_with(known).tree().find("f")->meta.xattrs,
+            (Xattrs{{"user.a", "2"}, {"user.b", "1"}, {"user.c", "3"}}));
+}
+
+TEST(RecordTree, XattrsThatTheDiskHasAreNotPutBack) {
+  Record::Known known = known_file();
+  known.other_xattrs = {{"user.gone", "since"}};
+  const Record record = record_with(known);
+  EXPECT_TRUE(settle(record, disk_of(record)).meta.xattrs.empty());
 }
 
 std::string line(const std::string& text) {
-  return sealed("stave record 1\ntaken 1.000000000\n" + text + "\n");
+  return sealed("stave record 2\ntaken 1.000000000\n" + text + "\n");
 }
 const std::string good = "f:644:0:0 = 0:1:0.000000000:0.000000000";
 
@@ -402,6 +474,29 @@ TEST(RecordAttack, PathsTwiceOrOutOfOrderAreRefused) {
   EXPECT_NE(refusal(line("/b " + good + "\n/a " + good)), "done");
   EXPECT_NE(refusal(line("/a-b " + good + "\n/a/b " + good)), "done");
   EXPECT_EQ(refusal(line("/a/b " + good + "\n/a-b " + good)), "done");
+}
+
+TEST(RecordAttack, WhoStandsForLayersMustKnowWhatTheyHold) {
+  const std::string head = "stave record 2\nlayer " + digest_of("one").str() + "\ntaken 1.000000000\n";
+  EXPECT_EQ(refusal(sealed(head + "/a " + good + "\n")), "done");
+  const std::string full = "f:644:0:0 = 1:1:0.000000000:0.000000000";
+  EXPECT_TRUE(refusal(sealed(head + "/a " + full + "\n")).starts_with("invalid: "));
+  EXPECT_EQ(refusal(sealed(head + "/a " + full + " " + digest_of("x").str() + "\n")), "done");
+  const std::string link = "l:777:0:0 = 1:1:0.000000000:0.000000000";
+  EXPECT_TRUE(refusal(sealed(head + "/a " + link + "\n")).starts_with("invalid: "));
+  EXPECT_EQ(refusal(sealed(head + "/a " + link + " link=b\n")), "done");
+}
+
+TEST(RecordAttack, LayersThatAreNoneOrLateAreRefused) {
+  EXPECT_TRUE(refusal(sealed("stave record 2\nlayer sha256:12\ntaken 1.000000000\n")).starts_with("invalid"));
+  EXPECT_TRUE(refusal(line("/a " + good + "\nlayer " + digest_of("one").str())).starts_with("invalid: "));
+}
+
+TEST(RecordAttack, TextsOfLinksThatAreNoneAreRefused) {
+  EXPECT_TRUE(refusal(line("/a " + good + " link=b")).starts_with("invalid: "));
+  EXPECT_TRUE(refusal(line("/a l:777:0:0 = 1:1:0.000000000:0.000000000 link=" +
+                           std::string(limits::path_bytes + 1, 'a')))
+                  .starts_with("invalid: "));
 }
 
 TEST(RecordAttack, NumbersThatDoNotFitAreRefused) {
@@ -431,7 +526,7 @@ TEST(RecordAttack, AnEndlessLineIsRefusedAndNotKept) {
 }
 
 TEST(RecordText, ALaterFormatIsNotCalledDamaged) {
-  EXPECT_TRUE(refusal(sealed("stave record 2\nwhatever\n")).starts_with("unsupported: "));
+  EXPECT_TRUE(refusal(sealed("stave record 3\nwhatever\n")).starts_with("unsupported: "));
 }
 
 TEST(RecordText, SaysWhatItIsAndWhatToDo) {

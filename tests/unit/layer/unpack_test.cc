@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 
 #include "stave/base/limits.h"
+#include "stave/layer/compare.h"
 #include "unpack_words.h"
 
 namespace stave::layer {
@@ -103,11 +104,19 @@ void check_any(const Layers& layers, Owners owners) {
     RC_ASSERT(names_in(scratch.path()).empty());
     return;
   }
+  const std::string record_text = bytes_of_file(target + ".stave");
   const Tree got = read_back(target);
   RC_ASSERT(facts(got) == facts(*wanted));
   RC_ASSERT(got.find("")->meta == wanted->find("")->meta);
   RC_ASSERT(digests(got) == digests(*wanted));
   RC_ASSERT(contents(*wanted, target) == digests(*wanted));
+  // The record alone says what the layers made.
+  BytesSource text(record_text);
+  const Tree recorded = Record::read(text, "t.stave").tree();
+  RC_ASSERT(facts(recorded) == facts(*wanted));
+  RC_ASSERT(recorded.find("")->meta == wanted->find("")->meta);
+  RC_ASSERT(digests(recorded) == digests(*wanted));
+  RC_ASSERT(compare(Context{}, recorded, *wanted, {}).empty());
 }
 
 RC_GTEST_PROP(UnpackProperty, WithOwnersAsideTreeAndRecordAreWhatTheLayersShow, ()) {
