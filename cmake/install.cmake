@@ -20,6 +20,11 @@ function(stave_install_rules)
   target_link_libraries(libstave INTERFACE
     $<INSTALL_INTERFACE:OpenSSL::Crypto> $<INSTALL_INTERFACE:ZLIB::ZLIB> $<INSTALL_INTERFACE:fmt::fmt>
     $<INSTALL_INTERFACE:Threads::Threads> $<INSTALL_INTERFACE:deflate> $<INSTALL_INTERFACE:zstd>)
+  set(STAVE_PC_ISAL "")
+  if(isal_FOUND)
+    target_link_libraries(libstave INTERFACE $<INSTALL_INTERFACE:isal>)
+    set(STAVE_PC_ISAL ", libisal")
+  endif()
 
   install(TARGETS libstave EXPORT stave ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/stave DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}

@@ -9,6 +9,7 @@
 #include "stave/base/error.h"
 #include "stave/base/text.h"
 #include "stave/compress/compress.h"
+#include "stave/compress/inflate.h"
 
 namespace stave::compress {
 namespace {
@@ -79,8 +80,10 @@ std::string Codec::str() const {
 }
 
 std::vector<Version> versions() {
-  return {
+  std::vector<Version> all = {
       {"libdeflate", LIBDEFLATE_VERSION_STRING}, {"zlib", zlibVersion()}, {"libzstd", ZSTD_versionString()}};
+  if (auto isal = isal_version(); !isal.empty()) all.push_back({"isa-l", std::move(isal)});
+  return all;
 }
 
 }  // namespace stave::compress

@@ -99,9 +99,13 @@ class BlockWriter {
 // by something else, with the offset in the compressed stream; Kind::unsupported for a zstd dictionary, and
 // for xz and bzip2 with the pipe that helps as hint. After a failure every read fails. Bytes come before the
 // checksum that covers them was seen: believe none until the source said 0.
-std::unique_ptr<Source> decompress(Source& in, Format format);
+//
+// With more than one job a thread of its own reads `in` and decompresses, a little ahead of who asks (Ahead);
+// nobody else may read `in` before the end was reached.
+std::unique_ptr<Source> decompress(Source& in, Format format, unsigned jobs = 1);
 
-// "libdeflate 1.14", "zlib 1.2.13", "libzstd 1.5.4": for `stave version --json`.
+// "libdeflate 1.14", "zlib 1.2.13", "libzstd 1.5.4", "isa-l 2.30.0" (where it is built in): for `stave
+// version --json`.
 struct Version {
   std::string name;
   std::string version;

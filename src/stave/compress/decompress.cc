@@ -1,19 +1,19 @@
-// Decompression as a stream: gzip by zlib, zstd by libzstd. Both formats allow
+// Decompression as a stream: gzip by an Inflater, zstd by libzstd. Both formats allow
 // files to be laid end to end, and both end well only at the end of a member or
 // frame; whatever else the bytes do is an error that names where it was seen.
 
-#define ZLIB_CONST  // zlib.h: next_in points to const
-
 #include <fmt/format.h>
-#include <zlib.h>
+#include <libdeflate.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
 #include <algorithm>
 
+#include "stave/base/ahead.h"
 #include "stave/base/error.h"
 #include "stave/compress/compress.h"
 #include "stave/compress/feed.h"
+#include "stave/compress/inflate.h"
 
 namespace stave::compress {
 namespace {
@@ -31,6 +31,59 @@ constexpr int zstd_window_log = 27;
               "the file was cut: fetch or make it again");
 }
 
+// The header of a gzip member (RFC 1952, 2.3), with all its optional fields, passed over byte by byte: a name
+// may be as long as it likes.
+class GzipHeader {
+ public:
+  explicit GzipHeader(Feed& feed) : feed_(feed) {}
+
+  void pass() {
+    if (next() != 0x1f || next() != 0x8b) refuse("incorrect header check");
+    if (next() != 8) refuse("unknown compression method");
+    const unsigned flags = next();
+    if ((flags & 0xe0u) != 0) refuse("unknown header flags set");
+    skip(6);  // the time, extra flags, the operating system
+    if ((flags & extra) != 0) {
+      const unsigned low = next();
+      skip(low + 256 * next());
+    }
+    if ((flags & name) != 0) skip_text();
+    if ((flags & comment) != 0) skip_text();
+    if ((flags & checksum) != 0) check();
+  }
+
+ private:
+  static constexpr unsigned checksum = 2, extra = 4, name = 8, comment = 16;
+
+  unsigned next() {
+    const Bytes bytes = feed_.look(1);
+    if (bytes.empty()) ends_early(Format::gzip, feed_.offset());
+    const std::byte byte = bytes[0];
+    crc32_ = libdeflate_crc32(crc32_, &byte, 1);
+    feed_.take(1);
+    return std::to_integer<unsigned>(byte);
+  }
+  void skip(std::size_t count) {
+    while (count-- != 0) next();
+  }
+  void skip_text() {
+    while (next() != 0) {
+    }
+  }
+  // The lower half of the CRC-32 of all that came before.
+  void check() {
+    const std::uint32_t want = crc32_ & 0xffffu;
+    const unsigned low = next();
+    if (low + 256 * next() != want) refuse("header crc mismatch");
+  }
+  [[noreturn]] void refuse(std::string_view what) const {
+    fail(Kind::invalid, Format::gzip, feed_.offset(), what);
+  }
+
+  Feed& feed_;
+  std::uint32_t crc32_ = 0;
+};
+
 class PlainSource : public Source {
  public:
   explicit PlainSource(Source& in) : in_(in) {}
@@ -40,18 +93,10 @@ class PlainSource : public Source {
   Source& in_;
 };
 
-// RFC 1952. zlib reads the header with all its optional fields and checks CRC-32 and length of each member.
+// RFC 1952: members laid end to end, each a header, a deflate stream, and its CRC-32 and length.
 class GzipSource : public Source {
  public:
-  explicit GzipSource(Source& in) : feed_(in) {
-    constexpr int gzip_only = 16;
-    if (inflateInit2(&stream_, MAX_WBITS + gzip_only) != Z_OK) {
-      throw Error(Kind::io, "not enough memory to decompress gzip");
-    }
-  }
-  GzipSource(const GzipSource&) = delete;
-  GzipSource& operator=(const GzipSource&) = delete;
-  ~GzipSource() override { inflateEnd(&stream_); }
+  GzipSource(Source& in, std::unique_ptr<Inflater> inflater) : feed_(in), inflater_(std::move(inflater)) {}
 
   std::size_t read(MutableBytes out) override {
     if (out.empty()) return 0;
@@ -72,7 +117,10 @@ class GzipSource : public Source {
     if (any_member_ && next[0] != std::byte{0x1f}) {
       fail(Kind::invalid, Format::gzip, feed_.offset(), "what follows the last member is no gzip");
     }
-    inflateReset(&stream_);
+    GzipHeader(feed_).pass();
+    inflater_->restart();
+    crc32_ = 0;
+    size_ = 0;
     in_member_ = any_member_ = true;
     return true;
   }
@@ -92,32 +140,45 @@ class GzipSource : public Source {
     return false;
   }
 
-  // One call of inflate; how many bytes came out of it.
+  // One call of the decoder; how many bytes came out of it.
   std::size_t inflate_some(MutableBytes out) {
     const Bytes in = feed_.look(1);
-    const uInt room = static_cast<uInt>(std::min<std::size_t>(out.size(), 1u << 30));
-    stream_.next_in = reinterpret_cast<const Bytef*>(in.data());
-    stream_.avail_in = static_cast<uInt>(in.size());
-    stream_.next_out = reinterpret_cast<Bytef*>(out.data());
-    stream_.avail_out = room;
-    const int result = inflate(&stream_, Z_NO_FLUSH);
-    feed_.take(in.size() - stream_.avail_in);
-    const std::size_t produced = room - stream_.avail_out;
-
-    if (result == Z_STREAM_END) {
-      in_member_ = false;
-    } else if (result == Z_MEM_ERROR) {
-      throw Error(Kind::io, "not enough memory to decompress gzip");
-    } else if (result != Z_OK && result != Z_BUF_ERROR) {
-      fail(Kind::invalid, Format::gzip, feed_.offset(), stream_.msg ? stream_.msg : "damaged");
-    } else if (in.empty() && produced == 0) {
-      ends_early(Format::gzip, feed_.offset());
+    const Inflater::Step step = inflater_->inflate(in, out);
+    feed_.take(step.taken);
+    if (!step.damage.empty()) fail(Kind::invalid, Format::gzip, feed_.offset(), step.damage);
+    if (!step.done && in.empty() && step.given == 0) ends_early(Format::gzip, feed_.offset());
+    crc32_ = libdeflate_crc32(crc32_, out.data(), step.given);
+    size_ += step.given;
+    if (step.done) {
+      feed_.give_back(step.unused);
+      end_member();
     }
-    return produced;
+    return step.given;
+  }
+
+  // CRC-32, and the length modulo 2^32 (RFC 1952, 2.3.1).
+  void end_member() {
+    constexpr std::size_t trailer_size = 8;
+    const Bytes trailer = feed_.look(trailer_size);
+    if (trailer.size() < trailer_size) ends_early(Format::gzip, feed_.offset() + trailer.size());
+    if (little_endian(trailer.first(4)) != crc32_)
+      fail(Kind::invalid, Format::gzip, feed_.offset(), "incorrect data check");
+    if (little_endian(trailer.subspan(4, 4)) != size_)
+      fail(Kind::invalid, Format::gzip, feed_.offset() + 4, "incorrect length check");
+    feed_.take(trailer_size);
+    in_member_ = false;
+  }
+
+  static std::uint32_t little_endian(Bytes four) {
+    std::uint32_t number = 0;
+    for (std::size_t i = 4; i-- != 0;) number = number << 8 | std::to_integer<std::uint32_t>(four[i]);
+    return number;
   }
 
   Feed feed_;
-  z_stream stream_{};
+  std::unique_ptr<Inflater> inflater_;
+  std::uint32_t crc32_ = 0;
+  std::uint32_t size_ = 0;  // modulo 2^32
   bool in_member_ = false;
   bool any_member_ = false;
 };
@@ -219,14 +280,12 @@ class UntilBroken : public Source {
               fmt::format("{} -dc FILE | stave … --layer -", tool));
 }
 
-}  // namespace
-
-std::unique_ptr<Source> decompress(Source& in, Format format) {
+std::unique_ptr<Source> decoder_of(Source& in, Format format) {
   switch (format) {
     case Format::none:
       return std::make_unique<PlainSource>(in);
     case Format::gzip:
-      return std::make_unique<UntilBroken>(std::make_unique<GzipSource>(in));
+      return std::make_unique<UntilBroken>(std::make_unique<GzipSource>(in, best_inflater()));
     case Format::zstd:
       return std::make_unique<UntilBroken>(std::make_unique<ZstdSource>(in));
     case Format::xz:
@@ -234,6 +293,25 @@ std::unique_ptr<Source> decompress(Source& in, Format format) {
       break;
   }
   refuse(format);
+}
+
+// Owns what its thread reads.
+class DecodedAhead : public Source {
+ public:
+  explicit DecodedAhead(std::unique_ptr<Source> decoder) : decoder_(std::move(decoder)), ahead_(*decoder_) {}
+  std::size_t read(MutableBytes out) override { return ahead_.read(out); }
+
+ private:
+  std::unique_ptr<Source> decoder_;
+  Ahead ahead_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> decompress(Source& in, Format format, unsigned jobs) {
+  auto decoder = decoder_of(in, format);
+  if (jobs <= 1) return decoder;
+  return std::make_unique<DecodedAhead>(std::move(decoder));
 }
 
 }  // namespace stave::compress

@@ -15,15 +15,19 @@ namespace stave::compress {
 
 class Feed {
  public:
-  explicit Feed(Source& source) : source_(source), buffer_(limits::copy_buffer) {}
+  explicit Feed(Source& source) : source_(source), buffer_(remembered + limits::copy_buffer) {}
+
+  // Of what was taken last, this many bytes may be given back.
+  static constexpr std::size_t remembered = 8;
 
   // Reads until at least `n` bytes (not more than limits::copy_buffer) are at hand, or all there are; gives
   // what is at hand.
   Bytes look(std::size_t n) {
-    if (end_ - begin_ < n && begin_ != 0) {
-      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
+    if (end_ - begin_ < n && begin_ > remembered) {
+      const std::size_t gone = begin_ - remembered;
+      std::memmove(buffer_.data(), buffer_.data() + gone, end_ - gone);
+      end_ -= gone;
+      begin_ = remembered;
     }
     while (end_ - begin_ < n) {
       const std::size_t got = source_.read(MutableBytes(buffer_).subspan(end_));
@@ -36,6 +40,12 @@ class Feed {
   void take(std::size_t n) {
     begin_ += n;
     offset_ += n;
+  }
+
+  // Undoes the end of what `take` did: at most `remembered` bytes.
+  void give_back(std::size_t n) {
+    begin_ -= n;
+    offset_ -= n;
   }
 
   // Where in the compressed stream the next byte stands.

@@ -78,10 +78,17 @@ bool set_xattrs(const Xattrs& xattrs, const Set& set) {
 
 }  // namespace
 
-Fd create_file(const Dir& dir, const std::string& name) {
-  Opened file = open_at(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+Fd create_file(const Dir& dir, const std::string& name, std::uint32_t mode) {
+  Opened file = open_at(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
   if (file.error) fail_doing(file.error, "making the file");
   return std::move(file.fd);
+}
+
+Inborn inborn_in(const Dir& dir) {
+  const std::string probe = "probe";
+  const Stat found = stat(create_file(dir, probe, 0777));
+  dir.remove_file(probe);
+  return {{found.uid, found.gid}, found.mode};
 }
 
 void create_symlink(const Dir& dir, const std::string& name, const std::string& text) {
@@ -135,10 +142,12 @@ std::uint64_t HoleSink::finish() {
   return written_;
 }
 
-bool set_attributes(const Fd& file, const Attributes& attributes) {
-  if (attributes.owner && ::fchown(file.get(), attributes.owner->uid, attributes.owner->gid) != 0)
-    fail_owner(errno, *attributes.owner);
-  if (::fchmod(file.get(), attributes.mode) != 0) fail_doing(errno, "setting its mode");
+bool set_attributes(const Fd& file, const Attributes& attributes, const std::optional<Inborn>& has) {
+  const auto& owner = attributes.owner;
+  const bool other_owner = owner && (!has || has->owner.uid != owner->uid || has->owner.gid != owner->gid);
+  if (other_owner && ::fchown(file.get(), owner->uid, owner->gid) != 0) fail_owner(errno, *owner);
+  if ((!has || has->mode != attributes.mode) && ::fchmod(file.get(), attributes.mode) != 0)
+    fail_doing(errno, "setting its mode");
   const bool all = set_xattrs(attributes.xattrs, [&](const char* name, const void* value, std::size_t size) {
     return ::fsetxattr(file.get(), name, value, size, 0);
   });

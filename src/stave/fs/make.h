@@ -26,8 +26,17 @@ struct Attributes {
 
 // Errors say what was being done, not where: who calls knows what the file is to be.
 
-// A new empty file, 0600, open for reading and writing.
-Fd create_file(const Dir& dir, const std::string& name);
+// A new empty file, open for reading and writing whatever its mode. The umask applies.
+Fd create_file(const Dir& dir, const std::string& name, std::uint32_t mode = 0600);
+
+// What a new file has without anybody giving it: two system calls for each of a million files are worth
+// knowing it.
+struct Inborn {
+  Attributes::Owner owner;
+  std::uint32_t mode = 0;  // that the umask leaves of 0777, or a file's own
+};
+// Of the files that this process creates in `dir`, found out with one that is removed again.
+Inborn inborn_in(const Dir& dir);
 void create_symlink(const Dir& dir, const std::string& name, const std::string& text);
 // A character or block device or a fifo, 0600. False if the kernel does not let this process make it.
 bool create_node(const Dir& dir, const std::string& name, FileType type, std::uint32_t device_major,
@@ -53,7 +62,9 @@ class HoleSink : public Sink {
 // Each of these undoes a part of what comes after it, hence the order: owner (chown drops setuid and
 // capabilities), mode, xattrs, mtime. False if the file system or the kernel would not take some of the
 // xattrs. Throws Kind::denied where the owner cannot be given.
-bool set_attributes(const Fd& file, const Attributes& attributes);
+//
+// `has` is what the file is known to have already and need not be given; nobody else may have changed it.
+bool set_attributes(const Fd& file, const Attributes& attributes, const std::optional<Inborn>& has = {});
 // The same for what cannot be opened: a symlink, a device, a fifo.
 bool set_attributes(const Dir& dir, const std::string& name, FileType type, const Attributes& attributes);
 

@@ -248,12 +248,12 @@ namespace {
 // Owns the chain from a blob to its verified plain bytes.
 class PlainLayer final : public Source {
  public:
-  PlainLayer(std::unique_ptr<Source> blob, const Digest& diff_id)
+  PlainLayer(std::unique_ptr<Source> blob, const Digest& diff_id, unsigned jobs)
       : blob_(std::move(blob)), want_(diff_id), hasher_(diff_id.algorithm()) {
     std::array<std::byte, 6> first{};
     const std::size_t n = read_full(*blob_, first);
     prefixed_ = std::make_unique<PrefixedSource>(std::string(as_text(Bytes(first).first(n))), *blob_);
-    plain_ = compress::decompress(*prefixed_, compress::sniff(Bytes(first).first(n)));
+    plain_ = compress::decompress(*prefixed_, compress::sniff(Bytes(first).first(n)), jobs);
   }
 
   std::size_t read(MutableBytes out) override {
@@ -296,8 +296,8 @@ class PlainLayer final : public Source {
 }  // namespace
 
 std::unique_ptr<Source> open_layer(const content::BlobSource& blobs, const spec::Descriptor& descriptor,
-                                   const Digest& diff_id) {
-  return std::make_unique<PlainLayer>(content::open_verified(blobs, descriptor), diff_id);
+                                   const Digest& diff_id, unsigned jobs) {
+  return std::make_unique<PlainLayer>(content::open_verified(blobs, descriptor), diff_id, jobs);
 }
 
 layer::Stack stack_of(const content::BlobSource& blobs, const Image& image) {
@@ -311,8 +311,8 @@ layer::Stack stack_of(const content::BlobSource& blobs, const Image& image) {
     stack.pieces.push_back(
         {.name = name,
          .size = descriptor.size,
-         .open = [&blobs, descriptor,
-                  diff_id = image.config.diff_ids[i]] { return open_layer(blobs, descriptor, diff_id); },
+         .open = [&blobs, descriptor, diff_id = image.config.diff_ids[i]](
+                     unsigned jobs) { return open_layer(blobs, descriptor, diff_id, jobs); },
          .diff_id = image.config.diff_ids[i]});
   }
   return stack;

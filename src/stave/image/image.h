@@ -82,8 +82,8 @@ Image without_last(Image image, std::size_t count);
 layer::Tree tree_of(const Context& context, const content::BlobSource& blobs, const Image& image);
 
 // The uncompressed bytes of a layer, by what its first bytes say it is; fails at its end unless blob and
-// diff_id are what they should be.
+// diff_id are what they should be. With more than one job another thread decompresses meanwhile.
 std::unique_ptr<Source> open_layer(const content::BlobSource& blobs, const spec::Descriptor& descriptor,
-                                   const Digest& diff_id);
+                                   const Digest& diff_id, unsigned jobs = 1);
 
 }  // namespace stave::image

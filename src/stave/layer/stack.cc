@@ -22,12 +22,12 @@ namespace {
 // Owns the chain from a file to the plain tar in it.
 class PlainTar final : public Source {
  public:
-  explicit PlainTar(std::unique_ptr<Source> stored) : stored_(std::move(stored)) {
+  PlainTar(std::unique_ptr<Source> stored, unsigned jobs) : stored_(std::move(stored)) {
     std::array<std::byte, tar::block_size> first{};
     const std::size_t n = read_full(*stored_, first);
     if (n == 0) throw Error(Kind::invalid, "the file is empty, not even an empty tar");
     prefixed_ = std::make_unique<PrefixedSource>(std::string(as_text(Bytes(first).first(n))), *stored_);
-    plain_ = compress::decompress(*prefixed_, compress::sniff(Bytes(first).first(n)));
+    plain_ = compress::decompress(*prefixed_, compress::sniff(Bytes(first).first(n)), jobs);
   }
   std::size_t read(MutableBytes out) override { return plain_->read(out); }
 
@@ -44,7 +44,7 @@ void read_piece(const Context& context, const Stack::Piece& piece,
                 const std::function<void(LayerReader&)>& work) {
   Task task(context, "reading " + piece.name, 0);
   try {
-    const auto plain = piece.open();
+    const auto plain = piece.open(context.jobs);
     WatchedSource watched(context, *plain, task);
     LayerReader reader(watched);
     work(reader);
@@ -86,8 +86,8 @@ class Spooled final : public Contents {
 
 Stack::Piece piece_of_tar(std::string name, std::uint64_t size,
                           std::function<std::unique_ptr<Source>()> open_file) {
-  return {.name = std::move(name), .size = size, .open = [open = std::move(open_file)] {
-            return std::make_unique<PlainTar>(open());
+  return {.name = std::move(name), .size = size, .open = [open = std::move(open_file)](unsigned jobs) {
+            return std::make_unique<PlainTar>(open(), jobs);
           }};
 }
 

@@ -23,7 +23,8 @@ struct Stack {
     std::string name;        // for messages: "layer 2 (sha256:…)", "\"rootfs.tar\""
     std::uint64_t size = 0;  // of what is stored, for progress; 0: unknown
     // The plain tar. Where it belongs to an image, it fails at its end unless digest and diff_id are right.
-    std::function<std::unique_ptr<Source>()> open;
+    // With more than one job it is decompressed by another thread while it is read (compress::decompress).
+    std::function<std::unique_ptr<Source>(unsigned jobs)> open;
     std::optional<Digest> diff_id = {};  // of a layer of an image
   };
   std::vector<Piece> pieces;  // the lowest first

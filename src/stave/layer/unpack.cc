@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <vector>
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
@@ -80,15 +81,30 @@ void check_record_free(const fs::Dir& parent, const std::string& name) {
       "move it away, or unpack under another name");
 }
 
+// Does what reads a layer, and waits for the files that came of it. One that could not be made stands before
+// whatever was found wrong further on.
+template <class Work>
+void settled(Stage& stage, const Work& work) {
+  try {
+    work();
+  } catch (const Error&) {
+    stage.settle();
+    throw;
+  }
+  stage.settle();
+}
+
 // Puts one layer on top of the tree; its files into the stage.
 void apply_piece(const Context& context, const Stack::Piece& piece, Stage& stage, Tree& tree) {
   Task task(context, "unpacking " + piece.name, 0);
   try {
-    const auto plain = piece.open();
+    const auto plain = piece.open(context.jobs);
     WatchedSource watched(context, *plain, task);
     LayerReader reader(watched);
-    tree.apply(context, reader, [&](const Step& step) { return stage.take(step, reader); });
-    reader.finish();
+    settled(stage, [&] {
+      tree.apply(context, reader, [&](const Step& step) { return stage.take(step, reader); });
+      reader.finish();
+    });
   } catch (const Error& e) {
     throw e.kind() == Kind::cancelled ? e : e.within(piece.name);
   }
@@ -113,8 +129,8 @@ std::vector<Digest> diff_ids_of(const Stack& stack) {
   return diff_ids;
 }
 
-Record record_of(const Context& context, const Stack& stack, const Tree& tree, const fs::Dir& root,
-                 Owners owners) {
+Record record_of(const Context& context, const Stack& stack, const Tree& tree, const Stage& stage,
+                 const fs::Dir& root, Owners owners) {
   Record record;
   record.layers = diff_ids_of(stack);
   if (owners == Owners::aside) record.aside = Record::Aside{::geteuid(), ::getegid()};
@@ -122,7 +138,8 @@ Record record_of(const Context& context, const Stack& stack, const Tree& tree, c
     const Tree::Inode* inode = tree.find(found.path);
     if (inode == nullptr)
       throw Error(Kind::internal, fmt::format("{} was never unpacked", quote(found.path)));
-    Record::Known known{.meta = inode->meta, .other_xattrs = {}, .disk = found.stat, .digest = inode->digest};
+    Record::Known known{
+        .meta = inode->meta, .other_xattrs = {}, .disk = found.stat, .digest = stage.digest_of(*inode)};
     known.meta.size = 0;
     known.meta.xattrs.clear();
     split_xattrs(inode->meta.xattrs, found.xattrs, known);
@@ -155,7 +172,10 @@ class Unpacking {
 
   Unpacked run(const Stack& stack) {
     const fs::Dir files = staging_->make_dir(files_name);
-    Stage stage(context_, files, how_.owners);
+    std::vector<fs::Dir> homes;
+    for (unsigned i = 0; i < Files::homes(context_); ++i)
+      homes.push_back(staging_->make_dir(fmt::format("{}/{}", files_name, i)));
+    Stage stage(context_, homes, how_.owners);
     Tree tree;
     for (const auto& piece : stack.pieces) apply_piece(context_, piece, stage, tree);
 
@@ -195,7 +215,7 @@ class Unpacking {
     const fs::Dir root = staging_->make_dir(path);
     stage.plant(tree, root);
     const fs::Time now = fs::time_after_now(files);
-    Record record = record_of(context_, stack, tree, root, how_.owners);
+    Record record = record_of(context_, stack, tree, stage, root, how_.owners);
     record.taken = now;
     if (record.known.size() != stage.unpacked().entries + 1) {
       throw Error(Kind::invalid,

@@ -5,33 +5,38 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <deque>
+#include <optional>
 #include <vector>
 
 #include "stave/base/context.h"
-#include "stave/base/limits.h"
-#include "stave/fs/make.h"
 #include "stave/hash/digest.h"
 #include "stave/layer/tree.h"
 #include "stave/layer/unpack.h"
+#include "stave/layer/unpack_files.h"
 
 namespace stave::layer {
 
-// What a file gets on disk.
-fs::Attributes attributes_of(const Metadata& meta, Owners owners);
-
 class Stage {
  public:
-  // In `files`, an empty directory of ours.
-  Stage(const Context& context, const fs::Dir& files, Owners owners)
-      : context_(context), files_(files), owners_(owners), buffer_(limits::copy_buffer) {}
+  // In `homes`, empty directories of ours, as many as Files::homes says.
+  Stage(const Context& context, const std::vector<fs::Dir>& homes, Owners owners)
+      : context_(context), homes_(homes), owners_(owners), files_(context, homes, owners) {}
 
   // Makes what the step puts, unless it is a directory, and says under which number (Stamp::inode, from 1).
+  // It may come to be only until `settle`.
   Tree::Origin take(const Step& step, LayerReader& reader);
+
+  // Waits for all that was taken. The failure that comes first in the order of the layer is thrown, again and
+  // again.
+  void settle() { files_.settle(); }
 
   // Gives everything in `tree` its name below `root`, the attributes of directories last. The numbered files
   // are gone then; those that no layer shows stay.
   void plant(const Tree& tree, const fs::Dir& root);
+
+  // The SHA-256 of a regular file that was taken; nullopt for anything else. After `settle`.
+  std::optional<Digest> digest_of(const Tree::Inode& inode) const;
 
   // Says what the disk could not take.
   void warn() const;
@@ -40,20 +45,17 @@ class Stage {
 
  private:
   struct Staged {
-    std::uint64_t written = 0;  // bytes of content on disk
-    std::uint64_t names = 0;    // that it has yet to get
+    Files::Made made;
+    std::uint64_t names = 0;  // that it has yet to get
   };
-  Digest make_file(const std::string& number, const Entry& entry, LayerReader& reader);
-  void make_special(const std::string& number, const Metadata& meta);
   void count(const Tree::Inode& inode);
 
   const Context& context_;
-  const fs::Dir& files_;
+  const std::vector<fs::Dir>& homes_;
   Owners owners_;
-  std::vector<std::byte> buffer_;
-  std::vector<Staged> staged_ = {};
+  std::deque<Staged> staged_ = {};  // a deque, because threads fill in what is in it
+  Files files_;
   bool all_xattrs_ = true;
-  std::uint64_t devices_missing_ = 0;
   Unpacked unpacked_ = {};
 };
 

@@ -31,7 +31,7 @@ std::string failure(const Layers& layers) { return failure(stack_of(layers)); }
 TEST(UnpackAttack, ALayerThatIsNotWhatWasPromised) {
   const std::string tar = raw_tar({file("a", "x")});
   Stack stack = stack_of(std::vector<std::string>{tar});
-  stack.pieces.front().open = [tar] {
+  stack.pieces.front().open = [tar](unsigned) {
     struct Verified final : Source {
       explicit Verified(const std::string& all) : text(all) {}
       std::size_t read(MutableBytes out) override { return source.read(out); }
@@ -152,9 +152,9 @@ TEST(UnpackTarget, SomebodyWhoTakesItMeanwhileKeepsIt) {
   const Scratch scratch;
   Stack stack = stack_of(Layers{{file("a")}});
   const auto open = stack.pieces.front().open;
-  stack.pieces.front().open = [&] {
+  stack.pieces.front().open = [&](unsigned jobs) {
     scratch.write("t/mine", "x");
-    return open();
+    return open(jobs);
   };
   EXPECT_THAT(outcome([&] { unpack_to(scratch.path("t"), stack); }), StartsWith("exists: "));
   EXPECT_EQ(names_in(scratch.path()), (std::vector<std::string>{"t", "t/mine"}));
@@ -213,9 +213,9 @@ TEST(UnpackStopped, LeavesNothing) {
   std::stop_source stop;
   Stack stack = stack_of(Layers{{file("a")}, {file("b")}});
   const auto open = stack.pieces.back().open;
-  stack.pieces.back().open = [&] {
+  stack.pieces.back().open = [&](unsigned jobs) {
     stop.request_stop();
-    return open();
+    return open(jobs);
   };
   const Context context{.stop = stop.get_token()};
   EXPECT_THAT(outcome([&] { unpack(context, stack, scratch.path("t"), {.owners = owners_here()}); }),
@@ -230,7 +230,7 @@ TEST(UnpackStopped, LeavesNothing) {
   const ::pid_t child = ::fork();
   if (child == 0) {
     Stack stack = stack_of(Layers{{dir("d", 0), file("d/a", "x", 0)}, {file("b")}});
-    stack.pieces.back().open = [&]() -> std::unique_ptr<Source> {
+    stack.pieces.back().open = [&](unsigned) -> std::unique_ptr<Source> {
       (void)!::write(ends[1], "x", 1);
       for (;;) ::pause();
     };

@@ -97,7 +97,8 @@ void check_any(const Layers& layers, Owners owners) {
   std::optional<Tree> wanted;
   const std::string said = outcome([&] { wanted = read_stack(Context{}, stack, Digests::yes); });
   const std::string target = scratch.path("t");
-  const std::string done = outcome([&] { unpack(Context{}, stack, target, {.owners = owners}); });
+  const Context context{.jobs = *rc::gen::inRange(1u, 5u)};
+  const std::string done = outcome([&] { unpack(context, stack, target, {.owners = owners}); });
   RC_ASSERT(done == said);
   RC_CLASSIFY(wanted.has_value());
   if (!wanted) {

@@ -24,7 +24,7 @@ inline Stack stack_of(const std::vector<std::string>& tars) {
     const auto kept = std::make_shared<const std::string>(tar);
     stack.pieces.push_back({.name = "layer " + std::to_string(stack.pieces.size() + 1),
                             .size = kept->size(),
-                            .open = [kept] { return std::make_unique<Owned>(kept); }});
+                            .open = [kept](unsigned) { return std::make_unique<Owned>(kept); }});
   }
   return stack;
 }
@@ -54,7 +54,7 @@ inline std::vector<std::string> names_in(const std::string& directory) {
 }
 
 inline Unpacked unpack_to(const std::string& target, const Stack& stack) {
-  return unpack(Context{}, stack, target, {.owners = owners_here()});
+  return unpack(Context{.jobs = 3}, stack, target, {.owners = owners_here()});
 }
 inline Unpacked unpack_to(const std::string& target, const Layers& layers) {
   return unpack_to(target, stack_of(layers));

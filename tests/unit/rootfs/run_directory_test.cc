@@ -109,7 +109,7 @@ TEST_F(RunsWithNotes, NotesStayForTheNextStartWhenItFails) {
 class KeptTrees : public testing::Test {
  protected:
   layer::Stack stack(const std::string& tar) {
-    return {{{.name = "layer 1", .size = tar.size(), .open = [this, tar] {
+    return {{{.name = "layer 1", .size = tar.size(), .open = [this, tar](unsigned) {
                 ++opened;
                 struct Owned : Source {
                   explicit Owned(std::string bytes) : text(std::move(bytes)), source(text) {}
