@@ -30,6 +30,12 @@ struct Planter::State {
   bool all_xattrs = true;
 
   Where where(std::string_view at) const { return {root_name, at}; }
+  void enter(std::string_view directory, Fd fd, Attributes given) {
+    const Stat found = stat(fd);
+    trail.enter(std::move(fd), found);
+    levels.push_back({directory.size(), std::move(given)});
+    path = directory;
+  }
 };
 
 namespace {
@@ -53,12 +59,12 @@ bool is_below(std::string_view path, std::string_view directory) {
 Planter::Planter(const Dir& root, Attributes attributes) : state_(std::make_unique<State>()) {
   state_->root_name = root.name();
   const Where where{state_->root_name};
-  Fd fd = open_made(root.fd(), ".", where);
-  const Stat found = stat(fd);
-  state_->trail.enter(std::move(fd), found);
-  state_->levels.push_back({0, std::move(attributes)});
+  state_->enter("", open_made(root.fd(), ".", where), std::move(attributes));
 }
 
+Planter::Planter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Planter::Planter(Planter&& other) noexcept = default;
+Planter& Planter::operator=(Planter&& other) noexcept = default;
 Planter::~Planter() = default;
 
 // Leaves what is complete; gives the name in the parent of `path`, which is the deepest directory then.
@@ -90,16 +96,23 @@ void Planter::leave() {
   state.path.resize(state.levels.empty() ? 0 : state.levels.back().path_size);
 }
 
-void Planter::directory(std::string_view path, Attributes attributes) {
+// The new directory at `path`.
+Fd Planter::make(std::string_view path) {
   const std::string name = go_to_parent(path);
-  State& state = *state_;
-  const int parent = state.trail.fd();
-  if (::mkdirat(parent, name.c_str(), 0700) != 0) fail(errno, state.where(path));
-  Fd fd = open_made(parent, name.c_str(), state.where(path));
-  const Stat found = stat(fd);
-  state.trail.enter(std::move(fd), found);
-  state.levels.push_back({path.size(), std::move(attributes)});
-  state.path = path;
+  const int parent = state_->trail.fd();
+  if (::mkdirat(parent, name.c_str(), 0700) != 0) fail(errno, state_->where(path));
+  return open_made(parent, name.c_str(), state_->where(path));
+}
+
+void Planter::directory(std::string_view path, Attributes attributes) {
+  state_->enter(path, make(path), std::move(attributes));
+}
+
+Planter Planter::branch(std::string_view path, Attributes attributes) {
+  auto state = std::make_unique<State>();
+  state->root_name = state_->root_name;
+  state->enter(path, make(path), std::move(attributes));
+  return Planter(std::move(state));
 }
 
 void Planter::move(const Dir& from, const std::string& name, std::string_view path) {

@@ -22,9 +22,14 @@ class Planter {
   Planter(const Dir& root, Attributes attributes);
   Planter(const Planter&) = delete;
   Planter& operator=(const Planter&) = delete;
+  Planter(Planter&& other) noexcept;
+  Planter& operator=(Planter&& other) noexcept;
   ~Planter();
 
   void directory(std::string_view path, Attributes attributes);
+  // The same, but what is below it is for the Planter that is given, which takes the same paths as this one.
+  // Another thread may use it, and it may finish before or after this one.
+  Planter branch(std::string_view path, Attributes attributes);
   // The file `name` of `from`, of the same file system, moves to `path`.
   void move(const Dir& from, const std::string& name, std::string_view path);
   // It stays, and gets one more name.
@@ -34,6 +39,8 @@ class Planter {
 
  private:
   struct State;
+  explicit Planter(std::unique_ptr<State> state);
+  Fd make(std::string_view path);
   std::string go_to_parent(std::string_view path);
   void leave();
 

@@ -47,12 +47,8 @@ bool is_given(std::string_view xattr, Owners owners) {
   return is_packed_xattr(xattr) && (owners == Owners::real || xattr.starts_with("user."));
 }
 
-unsigned threads_of(const Context& context) {
-  return context.jobs <= 1 ? 0 : std::min(context.jobs, most_threads);
-}
-
 // Each thread has one to work on and one waiting, and one more is being filled.
-std::size_t batches_of(const Context& context) { return 2 * std::size_t{threads_of(context)} + 1; }
+std::size_t batches_of(const Context& context) { return 2 * std::size_t{Files::threads(context)} + 1; }
 
 }  // namespace
 
@@ -96,14 +92,18 @@ struct Files::Long {
   std::size_t next = 0;
 };
 
-unsigned Files::homes(const Context& context) { return std::max(threads_of(context), 1u); }
+unsigned Files::threads(const Context& context) {
+  return context.jobs <= 1 ? 0 : std::min(context.jobs, most_threads);
+}
+
+unsigned Files::homes(const Context& context) { return std::max(threads(context), 1u); }
 
 Files::Files(const Context& context, const std::vector<fs::Dir>& homes, Owners owners)
     : context_(context),
       homes_(homes),
       owners_(owners),
       inborn_(fs::inborn_in(homes.front())),
-      crew_(threads_of(context), batches_of(context),
+      crew_(threads(context), batches_of(context),
             [this](Batch& batch, unsigned worker) { make(batch, worker); }) {}
 
 // The batch that is being filled, or the next one if that has not so much room.

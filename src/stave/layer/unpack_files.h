@@ -25,7 +25,9 @@ fs::Attributes attributes_of(const Metadata& meta, Owners owners);
 
 class Files {
  public:
-  // How many directories this needs: one for each thread that will work.
+  // How many threads will work: none if the caller does it alone.
+  static unsigned threads(const Context& context);
+  // How many directories this needs: one for each thread.
   static unsigned homes(const Context& context);
 
   // `homes` are empty directories of ours.

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "stave/fs/plant.h"
+#include "stave/layer/unpack_plant.h"
 
 namespace stave::layer {
 
@@ -35,21 +35,17 @@ void Stage::count(const Tree::Inode& inode) {
 
 void Stage::plant(const Tree& tree, const fs::Dir& root) {
   tree.visit([&](const std::string&, const Tree::Inode& inode) { count(inode); });
-  fs::Planter planter(root, attributes_of(tree.find("")->meta, owners_));
-  tree.visit([&](const std::string& path, const Tree::Inode& inode) {
-    context_.check();
-    if (inode.meta.type == Type::directory)
-      return planter.directory(path, attributes_of(inode.meta, owners_));
-    const std::string number = std::to_string(inode.stamp.inode);
-    Staged& staged = staged_.at(inode.stamp.inode - 1);
+  const auto place = [this](fs::Planter& planter, const std::string& path, const Tree::Inode& inode) {
+    const Staged& staged = staged_.at(inode.stamp.inode - 1);
     const fs::Dir& home = homes_[staged.made.home];
-    if (--staged.names == 0) {
-      planter.move(home, number, path);
-    } else {
-      planter.link(home, number, path);
-    }
-  });
-  all_xattrs_ &= planter.finish();
+    const std::string number = std::to_string(inode.stamp.inode);
+    // Of several names nobody knows which comes last.
+    staged.names == 1 ? planter.move(home, number, path) : planter.link(home, number, path);
+  };
+  if (!plant_tree(context_, tree, root, owners_, place)) all_xattrs_ = false;
+  for (std::size_t i = 0; i < staged_.size(); ++i) {
+    if (staged_[i].names > 1) homes_[staged_[i].made.home].remove_file(std::to_string(i + 1));
+  }
 }
 
 void Stage::warn() const {

@@ -46,7 +46,7 @@ class Stage {
  private:
   struct Staged {
     Files::Made made;
-    std::uint64_t names = 0;  // that it has yet to get
+    std::uint64_t names = 0;  // that it gets
   };
   void count(const Tree::Inode& inode);
 

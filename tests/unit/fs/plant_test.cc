@@ -55,6 +55,35 @@ TEST(Planter, DirectoriesKeepTheirTimesWhateverIsPutInThem) {
   EXPECT_THAT(from.list(), IsEmpty());
 }
 
+TEST(Planter, ABranchMayFinishAfterTheTreeItIsIn) {
+  const Scratch scratch;
+  scratch.directory("from");
+  scratch.directory("root");
+  scratch.file("from/1");
+  scratch.file("from/2");
+  const Dir from = scratch.dir().open_dir("from");
+  const Dir root = scratch.dir().open_dir("root");
+  Planter planter(root, directory(0755, 1));
+  planter.directory("a", directory(0500, 2));
+  Planter branch = planter.branch("a/b", directory(0711, 3));
+  planter.move(from, "1", "c");
+  EXPECT_TRUE(planter.finish());
+  branch.directory("a/b/d", directory(0700, 4));
+  branch.move(from, "2", "a/b/d/e");
+  EXPECT_TRUE(branch.finish());
+  EXPECT_THAT(seen(root), ElementsAre(" 493 1", "a 320 2", "a/b 457 3", "a/b/d 448 4", "a/b/d/e", "c"));
+}
+
+TEST(Planter, ABranchTakesNothingThatIsNotBelowIt) {
+  const Scratch scratch;
+  scratch.directory("root");
+  const Dir root = scratch.dir().open_dir("root");
+  Planter planter(root, directory(0755, 1));
+  Planter branch = planter.branch("a", directory(0755, 2));
+  EXPECT_THROW(branch.directory("ab", directory(0755, 3)), Error);
+  EXPECT_EQ(root.list(), std::vector<std::string>{"a"});
+}
+
 // Any tree of directories in path order, deeper than what is held open.
 RC_GTEST_PROP(Planter, WalkSeesWhatWasPlanted, ()) {
   const auto depth = *rc::gen::element<std::size_t>(1, 5, 250);

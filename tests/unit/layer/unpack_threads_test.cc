@@ -11,7 +11,6 @@
 namespace stave::layer {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
@@ -106,6 +105,44 @@ TEST(UnpackThreads, AFailureOfTheLayerStandsBeforeALaterOneOfTheDisk) {
   for (const unsigned jobs : all_jobs) {
     const Scratch scratch;
     EXPECT_THAT(said(layers, jobs, scratch.path("t")), StartsWith("invalid: layer 1: \"b\" is a hardlink"));
+  }
+}
+
+// More directories, and more in them, than one thread is given at once; names of one file in many of them.
+TEST(UnpackThreads, AWideTreeIsTheSameWhoeverMakesIt) {
+  Layers layers(1);
+  layers[0].push_back(file("one", "the one"));
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "d" + std::to_string(100 + i);
+    layers[0].push_back(dir(name, 0711));
+    layers[0].push_back(hardlink(name + "/one", "one"));
+    for (int j = 0; j < 12; ++j)
+      layers[0].push_back(file(name + "/f" + std::to_string(j), std::to_string(j)));
+    layers[0].push_back(dir(name + "/sub", 01700));
+  }
+  const Tree wanted = read_stack(Context{}, stack_of(layers), Digests::yes);
+  for (const unsigned jobs : all_jobs) {
+    const Scratch scratch;
+    ASSERT_EQ(said(layers, jobs, scratch.path("t")), "done");
+    EXPECT_EQ(facts(read_back(scratch.path("t"))), facts(wanted)) << jobs;
+    EXPECT_EQ(stat_of(scratch.path("t/one")).st_nlink, 61u);
+  }
+}
+
+TEST(UnpackThreads, TheFirstNameInPathOrderThatTheDiskRefusesIsTold) {
+  Layers layers(1);
+  const std::string long_name(256, 'x');
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "d" + std::to_string(100 + i);
+    for (int j = 0; j < 10; ++j) layers[0].push_back(file(name + "/f" + std::to_string(j)));
+    if (i >= 20) layers[0].push_back(file(name + "/" + long_name));
+  }
+  layers[0].push_back(file(long_name));
+  for (const unsigned jobs : all_jobs) {
+    const Scratch scratch;
+    const std::string failure = said(layers, jobs, scratch.path("t"));
+    EXPECT_THAT(failure, ::testing::HasSubstr("/d120/xxx")) << jobs;
+    EXPECT_THAT(names_in(scratch.path()), IsEmpty());
   }
 }
 
