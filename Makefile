@@ -27,7 +27,7 @@ fuzz: ## every fuzzer for SECONDS (60)
 bench: ## what the parts take, then stave beside its peers: half an hour; SHORT=1 only sees that all of it works
 	@tools/setup bench
 	@cmake --preset release -DSTAVE_BENCH=ON >/dev/null
-	@cmake --build $(BUILD)
+	@cmake --build $(BUILD) --target stave bench_parts
 ifdef SHORT
 	@$(BUILD)/bench_parts --benchmark_min_time=0
 	@bench/compare --short
