@@ -52,6 +52,7 @@ class Bench:
 
     def __init__(self, options, parent=None, room=ROOM):
         self.options = options
+        self.staves = [self._stave(text) for text in options.stave]
         self.work = work_directory(parent or options.work, room)
         self.here = self.work  # directory of the scenario that runs
         self.skips = []  # what was left out, and why
@@ -64,7 +65,6 @@ class Bench:
             "XDG_RUNTIME_DIR": self.work + "/run", "XDG_CACHE_HOME": self.work + "/home/cache",
         })  # fmt: skip
         self.programs = {name: self.runner.path_of(name) for name in PROGRAMS}
-        self.staves = [self._stave(text) for text in options.stave]
         self.workloads = workloads.Workloads(self.work, options.rootfs, options.short, say)
         self._driver = None
 

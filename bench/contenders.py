@@ -199,8 +199,9 @@ def buildah_commit(bench, name, tree):
         bench.runner.run(pipeline(f"c=$({buildah} from --name c scratch); "
                                   f"{buildah} copy -q \"$c\" {shlex.quote(tree)} / >/dev/null"))  # fmt: skip
 
-    return Contender(name, "buildah", pipeline(f"{buildah} commit -q --disable-compression=false c oci:{shlex.quote(layout)}:x"), prepare,
-                     lambda: size_of(largest_blob(layout)), None, lambda: bench.remove_buildah(root))  # fmt: skip
+    command = pipeline(f"{buildah} commit -q --disable-compression=false c oci:{shlex.quote(layout)}:x")
+    clean = lambda: bench.remove_buildah(root)  # noqa: E731
+    return Contender(name, "buildah", command, prepare, lambda: size_of(largest_blob(layout)), None, clean)
 
 
 def tar_pack(bench, name, peer, tree, through, options=""):
