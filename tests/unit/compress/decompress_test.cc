@@ -336,6 +336,39 @@ RC_GTEST_PROP(Decompress, NoiseIsAnErrorAndNothingElse, ()) {
              failed->kind == Kind::unsupported));
 }
 
+// The bytes up to the end or the failure, and what the failure says.
+std::pair<std::string, std::string> outcome(const std::string& bytes, Format format, unsigned jobs) {
+  BytesSource in(bytes);
+  std::string plain;
+  std::vector<std::byte> buffer(60'000);
+  try {
+    const auto source = decompress(in, format, jobs);
+    while (const std::size_t n = source->read(buffer)) plain.append(as_text(Bytes(buffer).first(n)));
+    return {plain, "done"};
+  } catch (const Error& error) {
+    return {plain, error.what()};
+  }
+}
+
+RC_GTEST_PROP(Decompress, ByAThreadOfItsOwnIsTheSame, ()) {
+  const Codec codec = *testing::any_codec();
+  std::string bytes = compressed(codec, {*testing::any_material(3'000'000), *testing::any_material(100)});
+  if (codec.format == Format::none || *rc::gen::inRange(0, 3) == 0) {
+    RC_ASSERT(outcome(bytes, codec.format, 2) == outcome(bytes, codec.format, 1));
+    return;
+  }
+  if (*rc::gen::arbitrary<bool>()) {
+    bytes.resize(*rc::gen::inRange<std::size_t>(0, bytes.size()));
+  } else {
+    const auto at = *rc::gen::inRange<std::size_t>(0, bytes.size());
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
+  }
+  // How far one gets before a failure hangs on how much is asked for at once; whether it fails does not.
+  RC_ASSERT((outcome(bytes, codec.format, 2).second == "done") ==
+            (outcome(bytes, codec.format, 1).second == "done"));
+  RC_ASSERT(outcome(bytes, codec.format, 2) == outcome(bytes, codec.format, 3));
+}
+
 // A Source that breaks off with an error of its own.
 class BrokenSource : public Source {
   std::size_t read(MutableBytes) override { throw Error(Kind::io, "disk on fire"); }
