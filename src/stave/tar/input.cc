@@ -81,6 +81,14 @@ void Input::skip(std::uint64_t count) {
   }
 }
 
+void Input::skip_padding(std::uint64_t count) {
+  while (count != 0 && (begin_ != end_ || refill())) {
+    const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(count, end_ - begin_));
+    consume(n);
+    count -= n;
+  }
+}
+
 bool Input::drain() {
   bool other_than_zero = false;
   while (begin_ != end_ || refill()) {

@@ -379,7 +379,7 @@ bool Reader::State::begin_sparse(Header& header) {
 
 void Reader::State::skip_content() {
   input.skip(stored_);
-  input.skip(padding_);
+  input.skip_padding(padding_);
   stored_ = 0;
   padding_ = 0;
   has_content_ = false;
