@@ -1,6 +1,6 @@
-// Inflater by ISA-L: 860 MB/s on a layer of a real root file system where zlib gives 330
-// (AMD EPYC, one core). It exists for amd64 and arm64 only, so it is optional,
-// and never compresses: the bytes of a layer must not depend on it.
+// Inflater by ISA-L: 860 MB/s on a layer of a real root file system, where zlib with its
+// CRC-32 gives about 360 (AMD EPYC, one core). It exists for amd64 and arm64 only, so it is
+// optional, and never compresses: the bytes of a layer must not depend on it.
 
 #include "stave/compress/inflate.h"
 
