@@ -35,10 +35,10 @@ struct Side {
   std::shared_ptr<const layer::Record> record;  // of a directory that has one
 };
 
-layer::Tree read_directory_tree(const Invocation& invocation, const std::string& path,
-                                const layer::Record* record, const layer::Adopt& adopt) {
+layer::Tree read_directory_tree(const Context& context, const std::string& path, const layer::Record* record,
+                                const layer::Adopt& adopt) {
   const auto root = std::make_shared<const fs::Dir>(fs::Dir::open(std::filesystem::canonical(path).string()));
-  return layer::read_tree(invocation.context, root, adopt, record);
+  return layer::read_tree(context, root, adopt, record);
 }
 
 // Layers that both images begin with: read once, and what is equal is the same node.
@@ -87,6 +87,9 @@ class Sides {
       read(1, common, upper);
       return;
     }
+    // Two directories share the threads; beside an archive or a record, a directory has them to itself.
+    jobs_ = invocation_.context.jobs;
+    if (!sides_[0].layers && !sides_[1].layers) jobs_ /= 2;
     // One after the other they would wait for the disk twice. The lower side's failure is the one that is
     // told.
     auto other = std::async(std::launch::async, [&] { read(1, common, upper); });
@@ -112,7 +115,9 @@ class Sides {
   void read(std::size_t number, std::size_t common, layer::Tree& tree) const {
     const Side& side = sides_[number];
     if (!side.layers) {
-      tree = read_directory_tree(invocation_, side.operand.path, side.record.get(), adopt_);
+      Context context = invocation_.context;
+      context.jobs = jobs_;
+      tree = read_directory_tree(context, side.operand.path, side.record.get(), adopt_);
       return;
     }
     if (recorded_[number]) {
@@ -125,6 +130,7 @@ class Sides {
   const Invocation& invocation_;
   const layer::Adopt& adopt_;
   std::array<Side, 2> sides_;
+  unsigned jobs_ = 1;                  // of a directory's walk
   std::array<bool, 2> recorded_ = {};  // the other side's record says what is in it: no layer is opened
 };
 

@@ -60,13 +60,6 @@ Opened open_named(std::string_view path, std::optional<std::uint32_t> mode) {
   throw Error(Kind::invalid, fmt::format("{}: is {}, not {}", where.text(), type_name(stat.type), wanted));
 }
 
-Fd open_regular(const Place& place, const Where& where) {
-  Opened file = open_at(place.directory, place.name.c_str(), file_flags | O_NOFOLLOW);
-  if (file.error) fail_type(file.error, place, "a regular file", where);
-  require_regular(stat(file.fd), where);
-  return std::move(file.fd);
-}
-
 }  // namespace
 
 Dir Dir::open(const std::string& path) {
@@ -102,7 +95,17 @@ Dir Dir::make_dir(std::string_view relative, std::uint32_t mode) const {
 }
 
 Fd Dir::open_file(std::string_view relative) const {
-  return open_regular(locate(*this, relative), {name_, relative});
+  Fd file = open_unseen(relative);
+  require_regular(stat(file), {name_, relative});
+  return file;
+}
+
+Fd Dir::open_unseen(std::string_view relative) const {
+  if (Fd file = try_open(*this, relative, file_flags)) return file;
+  const Place place = locate(*this, relative);
+  Opened file = open_at(place.directory, place.name.c_str(), file_flags | O_NOFOLLOW);
+  if (file.error) fail_type(file.error, place, "a regular file", {name_, relative});
+  return std::move(file.fd);
 }
 
 std::optional<Stat> Dir::find(std::string_view relative) const {

@@ -89,6 +89,9 @@ class Dir {
   // For reading; anything but a regular file is Kind::invalid (checked on the descriptor; a fifo does not
   // block).
   Fd open_file(std::string_view relative) const;
+  // The same without asking what it is, which takes a system call of its own: for whoever reads its stat
+  // anyway before believing what was read.
+  Fd open_unseen(std::string_view relative) const;
   // lstat; nullopt if absent, which everything below a file or a symlink is.
   std::optional<Stat> find(std::string_view relative) const;
   Stat get(std::string_view relative) const;  // lstat; throws not_found

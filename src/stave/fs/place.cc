@@ -53,6 +53,13 @@ Place try_locate(const Dir& dir, std::string_view relative) {
   return place;
 }
 
+Fd try_open(const Dir& dir, std::string_view relative, int flags) {
+  check(relative, {dir.name(), relative});
+  const std::string_view path = trimmed(relative);
+  if (path.empty()) return {};
+  return open_beneath_at_once(dir.fd(), std::string(path), flags, resolver()).fd;
+}
+
 Place locate(const Dir& dir, std::string_view relative) {
   Place place = try_locate(dir, relative);
   if (place.error) fail(place.error, {dir.name(), relative});

@@ -22,6 +22,9 @@ struct Place {
 // Throws Kind::invalid for a path that is none; an unreachable parent is said in `error` (ELOOP: through a
 // symlink).
 Place try_locate(const Dir& dir, std::string_view relative);
+// Opens a path in one system call, without its parent, where that can be done and succeeds; otherwise none,
+// and whoever goes by `locate` finds out why. Throws Kind::invalid for a path that is none.
+Fd try_open(const Dir& dir, std::string_view relative, int flags);
 // Throws for both.
 Place locate(const Dir& dir, std::string_view relative);
 

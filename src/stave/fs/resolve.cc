@@ -185,6 +185,13 @@ Opened open_beneath(int directory, std::string_view path, Resolver way) {
   return way == Resolver::kernel ? beneath_by_kernel(directory, path) : beneath_by_hand(directory, path);
 }
 
+Opened open_beneath_at_once(int directory, const std::string& path, int flags, Resolver way) {
+  if (way != Resolver::kernel) return {Fd(), ENOSYS};
+  if (path.size() >= PATH_MAX) return {Fd(), ENAMETOOLONG};
+  return openat2(directory, path.c_str(), flags | O_NOFOLLOW,
+                 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
 Opened open_in_root(int directory, std::string_view path, int flags, Resolver way) {
   if (way == Resolver::by_hand || path.size() >= PATH_MAX) return RootedPath(directory, path).open(flags);
   const std::string text(path.empty() ? "." : path);

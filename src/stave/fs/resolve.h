@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "stave/fs/sys.h"
@@ -19,6 +20,10 @@ Resolver resolver();
 // Opens a directory below `directory` as a place (O_PATH). `path` holds no ".." and no leading '/'; empty and
 // "." components count for nothing. A symlink anywhere gives ELOOP. Any length.
 Opened open_beneath(int directory, std::string_view path, Resolver way);
+
+// Opens what `path` names with `flags`, in one system call; a symlink anywhere, also at its end, gives ELOOP.
+// Only where the kernel resolves, and for a path shorter than PATH_MAX; ENOSYS or ENAMETOOLONG otherwise.
+Opened open_beneath_at_once(int directory, const std::string& path, int flags, Resolver way);
 
 // Opens `path` with `flags` as a process would whose root is `directory`: ".." stops there, absolute symlinks
 // start there. More than limits::symlinks_followed symlinks give ELOOP, as in the kernel. Any length.

@@ -214,14 +214,23 @@ class Comparer {
       item.aspects.remove(how_.ignore);
       if (regular && lower.meta.size == upper.meta.size) look_inside(item, lower, upper);
     }
-    const bool grouped = regular && (item.lower->use_count() > 1 || item.upper->use_count() > 1);
-    return !item.aspects.empty() || item.pair != none || grouped;
+    return !item.aspects.empty() || item.pair != none || (regular && is_grouped(item));
+  }
+
+  // Has one of the files other names? Both are there.
+  static bool is_grouped(const Item& item) {
+    return item.lower->use_count() > 1 || item.upper->use_count() > 1;
   }
 
   void look_inside(Item& item, const Inode& lower, const Inode& upper) {
     if (how_.ignore.has(Aspect::content)) return;
     if (const auto known = proven(lower, upper, how_.trust_mtime)) {
       if (!*known) item.aspects.add(Aspect::content);
+      return;
+    }
+    if (!is_grouped(item)) {
+      item.pair = pairs_.size();
+      pairs_.push_back({path_, &lower, &upper});
       return;
     }
     const auto [found, is_new] = pair_of_.emplace(std::pair(&lower, &upper), pairs_.size());
@@ -275,6 +284,7 @@ class Comparer {
     std::unordered_map<const Inode*, std::vector<Item*>> groups;
     for (Item& item : items_) {
       if (item.upper == nullptr || (*item.upper)->meta.type != Type::regular) continue;
+      if (item.lower != nullptr && !is_grouped(item)) continue;  // nobody else can have come from there
       auto& names = groups[item.upper->get()];
       if (names.empty()) order.push_back(item.upper->get());
       names.push_back(&item);

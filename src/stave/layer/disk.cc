@@ -52,9 +52,14 @@ class DiskContents final : public Contents {
     const std::string where = root_->name() + "/" + path;
     const fs::Fd file = open(path, where);
     try {
-      fs::read_at_skipping_holes(file, offset, out, where);
+      if (may_have_holes(file, out.size())) {
+        fs::read_at_skipping_holes(file, offset, out, where);
+      } else {
+        fs::read_at(file, offset, out, where);
+      }
     } catch (const Error& e) {
-      if (e.kind() == Kind::changed) changed(where);  // it ended too early
+      check(file, change, where);  // it is a directory by now, or ended too early
+      if (e.kind() == Kind::changed) changed(where);
       throw;
     }
     check(file, change, where);
@@ -72,18 +77,28 @@ class DiskContents final : public Contents {
   // What was a file when the tree was read and is none, or nothing, now.
   fs::Fd open(const std::string& path, const std::string& where) const {
     try {
-      return root_->open_file(path);
+      return root_->open_unseen(path);
     } catch (const Error& e) {
       if (e.kind() == Kind::not_found || e.kind() == Kind::invalid) changed(where);
       throw;
     }
   }
 
+  // Where the holes are takes the kernel longer to say than most files take to be read, unless a good part of
+  // one is hole. Whatever is answered here, what is read is the same.
+  static bool may_have_holes(const fs::Fd& file, std::size_t wanted) {
+    constexpr std::size_t worth_asking = 64 * 1024;
+    if (wanted < worth_asking) return false;
+    const fs::Stat now = fs::stat(file);
+    return now.blocks < now.size / 512 / 4 * 3;
+  }
+
   // After reading, on the same descriptor: whoever wrote meanwhile, or before, has moved its ctime on. A torn
   // file would be a layer that nobody ever had on disk.
   static void check(const fs::Fd& file, const Change& change, const std::string& where) {
     const fs::Stat now = fs::stat(file);
-    if (now.size == change.entry.meta.size && stamp_of(now) == change.stamp) return;
+    const bool regular = now.type == fs::FileType::regular;
+    if (regular && now.size == change.entry.meta.size && stamp_of(now) == change.stamp) return;
     changed(where);
   }
 
