@@ -30,7 +30,7 @@ class LayerReader {
  public:
   // `observe` hears of every step before it is given, and whether it is stored as a sparse file.
   explicit LayerReader(Source& plain, std::function<void(const Step&, bool sparse)> observe = {})
-      : tar_(plain), observe_(std::move(observe)) {}
+      : tar_(plain, tar::Reader::Ending::without_padding), observe_(std::move(observe)) {}
 
   bool next(Step& step);
   std::size_t read(MutableBytes out) { return tar_.read(out); }

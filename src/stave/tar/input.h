@@ -37,8 +37,7 @@ class Input {
   void get(MutableBytes out);
   void get(Block& block) { get(std::as_writable_bytes(std::span(block))); }
   void skip(std::uint64_t count);
-  // The zeros behind a content; less than a block. The archive may end within: `umoci insert` (0.4.7) leaves them
-  // off the last file, and Go's archive/tar, which most clients read with, takes that.
+  // The zeros behind a content, or as many of them as there are; less than a block.
   void skip_padding(std::uint64_t count);
 
   // Reads to the end of the source; was there anything but zeros?

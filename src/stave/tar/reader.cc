@@ -21,7 +21,7 @@
 namespace stave::tar {
 
 struct Reader::State {
-  explicit State(Source& source) : input(source) {}
+  State(Source& source, Ending ending) : input(source), ending_(ending) {}
 
   bool next(Header& header);
   std::size_t read(MutableBytes out);
@@ -67,6 +67,7 @@ struct Reader::State {
 
   std::uint64_t stored_ = 0;  // content in the archive that is not read yet
   std::uint64_t padding_ = 0;
+  Ending ending_;
   bool has_content_ = false;
   bool sparse_ = false;
   SparseMap map_;
@@ -379,7 +380,11 @@ bool Reader::State::begin_sparse(Header& header) {
 
 void Reader::State::skip_content() {
   input.skip(stored_);
-  input.skip_padding(padding_);
+  if (ending_ == Ending::whole) {
+    input.skip(padding_);
+  } else {
+    input.skip_padding(padding_);
+  }
   stored_ = 0;
   padding_ = 0;
   has_content_ = false;
@@ -434,7 +439,7 @@ auto keeping(std::optional<Error>& failure, Work work) {
 
 }  // namespace
 
-Reader::Reader(Source& source) : state_(std::make_unique<State>(source)) {}
+Reader::Reader(Source& source, Ending ending) : state_(std::make_unique<State>(source, ending)) {}
 Reader::~Reader() = default;
 
 bool Reader::next(Header& header) {

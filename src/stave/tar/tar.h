@@ -72,7 +72,10 @@ inline constexpr std::size_t trailer_size = 2 * block_size;
 // and limits::path_bytes.
 class Reader {
  public:
-  explicit Reader(Source& source);
+  // Where the archive has to be whole. `umoci insert` (0.4.7) leaves the zeros off that follow the last file,
+  // and Go's archive/tar, with which most clients read layers, takes that.
+  enum class Ending : std::uint8_t { whole, without_padding };
+  explicit Reader(Source& source, Ending ending = Ending::whole);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader();
