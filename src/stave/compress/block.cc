@@ -137,6 +137,7 @@ struct BlockCompressor::State {
   Deflate probe;  // none: nothing is stored that was to be compressed, or all of it is
   Deflate store;
   Zstd zstd;
+  std::vector<std::byte> room;  // for the probe
   Block zeros;  // the last block of nothing but zeros: sparse files have thousands of one size
 };
 
@@ -181,7 +182,7 @@ void BlockCompressor::compress(Bytes plain, Block& out) {
     return;
   }
   if (state_->format == Format::gzip) {
-    const bool worth_it = !state_->probe || compresses(state_->probe.get(), plain, out.bytes);
+    const bool worth_it = !state_->probe || compresses(state_->probe.get(), plain, state_->room);
     compress_gzip((worth_it ? state_->deflate : state_->store).get(), plain, out);
   } else {
     compress_zstd(state_->zstd.get(), plain, out);

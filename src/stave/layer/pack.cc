@@ -71,38 +71,50 @@ class ToolBox {
   std::vector<std::unique_ptr<Tools>> free_;
 };
 
-// The compressed stream: hashed and passed on. The hash of its beginning may be known already.
+// The compressed stream: passed on, and hashed. What lies between its head and its end is hashed by a thread
+// of its own, block by block, because writing takes as long as hashing; the hash of its beginning may be
+// known already.
 class Packed final : public Sink {
  public:
   explicit Packed(Sink& sink) : sink_(sink) {}
 
   void write(Bytes bytes) override {
+    if (!by_block_) hash(bytes);
+    sink_.write(bytes);
+  }
+
+  // From here on, until `end_blocks`, who writes leaves hashing to who calls `hash`.
+  void begin_blocks(bool known) {
+    by_block_ = true;
+    hashing_ = !known;
+  }
+  void end_blocks() { by_block_ = false; }
+
+  void hash(Bytes bytes) {
     if (hashing_) hash_.update(bytes);
     end_.append(as_text(bytes.last(std::min<std::size_t>(bytes.size(), ResumableHasher::step))));
     end_.erase(0, end_.size() - std::min<std::size_t>(end_.size(), ResumableHasher::step));
-    sink_.write(bytes);
     size_ += bytes.size();
   }
-
-  std::uint64_t size() const { return size_; }
   ResumableHasher::State state() const { return hash_.state(); }
-
-  // What is written up to `resume` has a hash that is known.
-  void skip_hash() { hashing_ = false; }
+  // What came so far has a hash that is known.
   void resume(const cache::HashWords& words) {
     const std::uint64_t rest = size_ % ResumableHasher::step;
     hash_ = ResumableHasher({.words = words, .bytes = size_ - rest});
     hash_.update(as_bytes(end_).last(rest));
     hashing_ = true;
   }
+  std::uint64_t size() const { return size_; }
   Digest finish() && { return std::move(hash_).finish(); }
 
  private:
   Sink& sink_;
+  bool by_block_ = false;
+
   ResumableHasher hash_;
   bool hashing_ = true;
-  std::string end_;  // the last bytes, at most one step
-  std::uint64_t size_ = 0;
+  std::string end_;         // the last bytes, at most one step
+  std::uint64_t size_ = 0;  // of what was hashed or known
 };
 
 // What the cache said was not so.
@@ -131,14 +143,17 @@ class Pipeline {
     const auto make = [this](std::size_t i, Slot& slot) {
       tools_.lend([&](Tools& tools) { this->make(i, slot, tools); });
     };
-    std::vector<std::function<void(std::size_t, Slot&)>> takers = {[&](std::size_t i, Slot& slot) {
-      write(i, slot);
-      task.advance(plan_.block_size(i));
-    }};
+    std::vector<std::function<void(std::size_t, Slot&)>> takers = {
+        [&](std::size_t i, Slot& slot) {
+          frames_.append(slot.block);
+          task.advance(plan_.block_size(i));
+        },
+        [this](std::size_t i, Slot& slot) { hash_packed(i, slot); }};
     // Without compression both hashes are the same one.
     if (!plain_) takers.emplace_back([this](std::size_t i, Slot& slot) { hash_plain(i, slot); });
-    if (same_ != 0) packed_.skip_hash();
+    packed_.begin_blocks(same_ != 0);
     in_order<Slot>(context_, plan_.block_count(), slots, make, takers);
+    packed_.end_blocks();
 
     std::move(frames_).finish();
     const std::uint64_t size = packed_.size();
@@ -198,11 +213,13 @@ class Pipeline {
   }
 
   // In order.
-  void write(std::size_t i, Slot& slot) {
+  void hash_packed(std::size_t i, Slot& slot) {
     if (i == same_ && i != 0) packed_.resume(reuse_->known().blocks[i].packed_hash);
-    if (reuse_ != nullptr && i >= same_) blocks_[i].packed_hash = packed_.state().words;
-    frames_.append(slot.block);
-    if (reuse_ != nullptr && plain_ && i >= same_) blocks_[i].plain_hash = blocks_[i].packed_hash;
+    if (reuse_ != nullptr && i >= same_) {
+      blocks_[i].packed_hash = packed_.state().words;
+      if (plain_) blocks_[i].plain_hash = blocks_[i].packed_hash;
+    }
+    packed_.hash(slot.block.bytes);
   }
 
   void hash_plain(std::size_t i, Slot& slot) {
