@@ -94,7 +94,9 @@ std::vector<Layers::Kept> Layers::list() const {
   } catch (const Error&) {
     return {};
   }
-  std::stable_sort(kept.begin(), kept.end(), [](const Kept& a, const Kept& b) { return a.used > b.used; });
+  std::sort(kept.begin(), kept.end(), [](const Kept& a, const Kept& b) {
+    return a.used != b.used ? a.used > b.used : a.file < b.file;
+  });
   return kept;
 }
 
