@@ -39,7 +39,8 @@ class Scratch {
 };
 
 Layer layer_of(const std::string& text, std::size_t blocks = 1) {
-  Layer layer{.digest = digest_of(text), .diff_id = digest_of(text + " plain"), .size = text.size()};
+  Layer layer{
+      .digest = digest_of(text), .diff_id = digest_of(text + " plain"), .size = text.size(), .blocks = {}};
   layer.entries = 3;
   for (std::size_t i = 0; i < blocks; ++i) {
     Block block;
