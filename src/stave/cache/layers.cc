@@ -42,18 +42,21 @@ bool is_index(std::string_view file) {
 
 std::string blob_of(std::string_view index) { return std::string(index.substr(stem_size)); }
 
+// A torn one is made anew by who deletes it; until then keys of this process agree with nobody's.
 KeySecret read_secret(const fs::Dir& root) {
   KeySecret secret = make_key_secret();
-  if (!root.find(secret_name)) {
-    auto file = fs::TempFile::in(root, 0600);
-    file.write(std::as_bytes(std::span(secret)));
-    std::move(file).publish(secret_name, fs::TempFile::Existing::keep, false);
-  }
+  if (!root.find(secret_name)) return secret;
   const fs::Fd file = root.open_file(secret_name);
-  // A torn one is made anew by who deletes it; until then keys of this process agree with nobody's.
   if (fs::stat(file).size == secret.size())
     fs::read_at(file, 0, std::as_writable_bytes(std::span(secret)), root.name());
   return secret;
+}
+
+void keep_secret(const fs::Dir& root, const KeySecret& secret) {
+  if (root.find(secret_name)) return;
+  auto file = fs::TempFile::in(root, 0600);
+  file.write(std::as_bytes(std::span(secret)));
+  std::move(file).publish(secret_name, fs::TempFile::Existing::keep, false);
 }
 
 void remove_if_there(const fs::Dir& dir, const std::string& name) {
@@ -72,24 +75,29 @@ struct Layers::Kept {
   fs::Time used;
 };
 
-Layers::Layers(fs::Dir root, Bounds bounds)
-    : root_(std::move(root)),
-      index_(root_.make_dir("index", 0700)),
-      blobs_(root_.make_dir("blob", 0700)),
-      bounds_(bounds),
-      secret_(read_secret(root_)) {}
+Layers::Dirs::Dirs(fs::Dir where)
+    : root(std::move(where)), index(root.make_dir("index", 0700)), blobs(root.make_dir("blob", 0700)) {}
 
 Layers Layers::open(const std::string& directory, Bounds bounds) {
-  return {fs::Dir::create(directory, 0700), bounds};
+  Layers layers(directory, bounds);
+  try {
+    layers.dirs_.emplace(fs::Dir::open(directory));
+    layers.secret_ = read_secret(layers.dirs_->root);
+  } catch (const Error& e) {
+    if (e.kind() != Kind::not_found) throw;
+    layers.secret_ = make_key_secret();
+  }
+  return layers;
 }
 
 // The last used first; of equal ones, in the order of their names. What cannot be read is as good as empty.
 std::vector<Layers::Kept> Layers::list() const {
   std::vector<Kept> kept;
+  if (!dirs_) return kept;
   try {
-    for (auto& file : index_.list()) {
+    for (auto& file : dirs_->index.list()) {
       if (!is_index(file)) continue;
-      if (const auto stat = index_.find(file)) kept.push_back({std::move(file), stat->mtime});
+      if (const auto stat = dirs_->index.find(file)) kept.push_back({std::move(file), stat->mtime});
     }
   } catch (const Error&) {
     return {};
@@ -119,7 +127,7 @@ std::vector<Layer> Layers::find(const Name& name) const {
   std::vector<Layer> layers;
   for (const auto& kept : list()) {
     if (!kept.file.starts_with(stem)) continue;
-    if (auto layer = read_index(index_, kept.file)) layers.push_back(std::move(*layer));
+    if (auto layer = read_index(dirs_->index, kept.file)) layers.push_back(std::move(*layer));
   }
   return layers;
 }
@@ -130,7 +138,7 @@ std::vector<Layer> Layers::recent(const Fingerprint& codec, std::size_t most_blo
   std::size_t blocks = 0;
   for (const auto& kept : list()) {
     if (!kept.file.starts_with(stem)) continue;
-    auto layer = read_index(index_, kept.file);
+    auto layer = read_index(dirs_->index, kept.file);
     if (!layer) continue;
     blocks += layer->blocks.size();
     if (blocks > most_blocks && !layers.empty()) break;
@@ -140,20 +148,23 @@ std::vector<Layer> Layers::recent(const Fingerprint& codec, std::size_t most_blo
 }
 
 std::shared_ptr<const fs::Fd> Layers::open_blob(const Digest& digest) const {
+  if (!dirs_) return nullptr;
   try {
-    return std::make_shared<const fs::Fd>(blobs_.open_file(digest.hex()));
+    return std::make_shared<const fs::Fd>(dirs_->blobs.open_file(digest.hex()));
   } catch (const Error&) {
     return nullptr;
   }
 }
 
 void Layers::put(const Name& name, const Layer& layer, const fs::Fd& blob) const {
-  const auto lock = fs::Lock::try_take(root_.handle(), fs::Lock::Mode::exclusive);
-  if (!lock) return;
   const std::string text = render(layer);
   if (text.size() > limits::cached_index_bytes) return;
-  fs::link_file(blob, blobs_, layer.digest.hex());
-  auto file = fs::TempFile::in(index_, 0600);
+  if (!dirs_) dirs_.emplace(fs::Dir::create(path_, 0700));
+  const auto lock = fs::Lock::try_take(dirs_->root.handle(), fs::Lock::Mode::exclusive);
+  if (!lock) return;
+  keep_secret(dirs_->root, secret_);
+  fs::link_file(blob, dirs_->blobs, layer.digest.hex());
+  auto file = fs::TempFile::in(dirs_->index, 0600);
   file.write(as_bytes(text));
   std::move(file).publish(stem_of(name) + layer.digest.hex(), fs::TempFile::Existing::replace, false);
   Freed freed;
@@ -161,8 +172,9 @@ void Layers::put(const Name& name, const Layer& layer, const fs::Fd& blob) const
 }
 
 void Layers::touch(const Name& name, const Digest& digest) const {
+  if (!dirs_) return;
   try {
-    fs::touch(index_, stem_of(name) + digest.hex());
+    fs::touch(dirs_->index, stem_of(name) + digest.hex());
   } catch (const Error&) {
     // Somebody else needed the room, or it is not ours to touch: it will be among the first to go.
   }
@@ -176,7 +188,7 @@ void Layers::trim(const std::vector<Kept>& kept, const Bounds& bounds, Freed& fr
   std::size_t layers = 0;
   for (const Kept& each : kept) {
     const std::string blob = blob_of(each.file);
-    const auto stat = named.contains(blob) ? std::nullopt : blobs_.find(blob);
+    const auto stat = named.contains(blob) ? std::nullopt : dirs_->blobs.find(blob);
     if (stat) bytes += stat->size;
     if (++layers <= bounds.layers && bytes <= bounds.bytes &&
         ++versions[each.file.substr(0, stem_size)] <= bounds.versions) {
@@ -186,37 +198,39 @@ void Layers::trim(const std::vector<Kept>& kept, const Bounds& bounds, Freed& fr
     if (stat) bytes -= stat->size;
     --layers;
     ++freed.layers;
-    remove_if_there(index_, each.file);
+    remove_if_there(dirs_->index, each.file);
   }
-  for (const auto& blob : blobs_.list()) {
+  for (const auto& blob : dirs_->blobs.list()) {
     if (named.contains(blob)) continue;
-    if (const auto stat = blobs_.find(blob); stat && stat->links == 1) freed.bytes += stat->size;
-    remove_if_there(blobs_, blob);
+    if (const auto stat = dirs_->blobs.find(blob); stat && stat->links == 1) freed.bytes += stat->size;
+    remove_if_there(dirs_->blobs, blob);
   }
-  for (const auto& file : index_.list()) {
-    if (file.starts_with(".stave-tmp-")) remove_if_there(index_, file);
+  for (const auto& file : dirs_->index.list()) {
+    if (file.starts_with(".stave-tmp-")) remove_if_there(dirs_->index, file);
   }
 }
 
 Layers::Freed Layers::remove_unshared() const {
-  const auto lock = fs::Lock::take(root_.handle(), fs::Lock::Mode::exclusive);
+  if (!dirs_) return {};
+  const auto lock = fs::Lock::take(dirs_->root.handle(), fs::Lock::Mode::exclusive);
   Freed freed;
   std::vector<Kept> shared;
   for (Kept& kept : list()) {
-    const auto blob = blobs_.find(blob_of(kept.file));
+    const auto blob = dirs_->blobs.find(blob_of(kept.file));
     if (!blob || blob->links != 1) {
       shared.push_back(std::move(kept));
       continue;
     }
     ++freed.layers;
-    remove_if_there(index_, kept.file);
+    remove_if_there(dirs_->index, kept.file);
   }
   trim(shared, bounds_, freed);
   return freed;
 }
 
 Layers::Freed Layers::clear() const {
-  const auto lock = fs::Lock::take(root_.handle(), fs::Lock::Mode::exclusive);
+  if (!dirs_) return {};
+  const auto lock = fs::Lock::take(dirs_->root.handle(), fs::Lock::Mode::exclusive);
   Freed freed;
   trim(list(), {.layers = 0, .bytes = 0}, freed);
   return freed;

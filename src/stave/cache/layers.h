@@ -61,10 +61,11 @@ struct Bounds {
 
 class Layers {
  public:
-  // In `directory`, which is made 0700 where it is absent. Throws where that cannot be.
+  // In `directory`, which is made, 0700, by the first `put`: work that fails leaves nothing behind. Throws
+  // where there is something that cannot be opened.
   static Layers open(const std::string& directory, Bounds bounds = {});
 
-  const std::string& path() const { return root_.name(); }
+  const std::string& path() const { return path_; }
   const KeySecret& secret() const { return secret_; }
 
   // The layers that are kept under the name, the last used first. What is damaged, or of another version of
@@ -94,15 +95,20 @@ class Layers {
 
  private:
   struct Kept;
-  Layers(fs::Dir root, Bounds bounds);
+  struct Dirs {
+    explicit Dirs(fs::Dir where);
+    fs::Dir root;
+    fs::Dir index;
+    fs::Dir blobs;
+  };
+  Layers(std::string path, Bounds bounds) : path_(std::move(path)), bounds_(bounds) {}
   std::vector<Kept> list() const;
   void trim(const std::vector<Kept>& kept, const Bounds& bounds, Freed& freed) const;
 
-  fs::Dir root_;
-  fs::Dir index_;
-  fs::Dir blobs_;
+  std::string path_;
   Bounds bounds_;
   KeySecret secret_{};
+  mutable std::optional<Dirs> dirs_;  // none: not made yet
 };
 
 }  // namespace stave::cache

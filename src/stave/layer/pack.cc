@@ -276,6 +276,8 @@ void keep(const Context& context, const Reuse& reuse, const cache::Layer& layer,
   try {
     reuse.keep(layer);
   } catch (const Error& e) {
+    // A home that cannot be written to is usual for services.
+    if (e.kind() == Kind::denied) return;
     context.progress->warn(fmt::format("{}: the layer is not remembered: {}", quote(where), e.what()));
   }
 }

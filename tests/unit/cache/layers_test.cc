@@ -222,6 +222,7 @@ TEST(CachedLayers, WhatAKilledProcessLeftGoesWithTheNextPut) {
 
 TEST(CachedLayers, WhoComesWhileAnotherWritesGoesWithout) {
   const Scratch scratch;
+  files::create_directory(scratch.cache());
   const auto layers = Layers::open(scratch.cache());
   const auto lock = fs::Lock::take(fs::Dir::open(scratch.cache()).handle(), fs::Lock::Mode::exclusive);
   layers.put(name_of(1), layer_of("one"), scratch.blob("one"));
@@ -230,7 +231,10 @@ TEST(CachedLayers, WhoComesWhileAnotherWritesGoesWithout) {
 
 TEST(CachedLayers, TheSecretIsMadeOnceAndIsNobodyElses) {
   const Scratch scratch;
-  const auto secret = Layers::open(scratch.cache()).secret();
+  const auto layers = Layers::open(scratch.cache());
+  const auto secret = layers.secret();
+  EXPECT_FALSE(files::exists(scratch.cache()));  // who asks makes nothing
+  layers.put(name_of(1), layer_of("one"), scratch.blob("one"));
   EXPECT_EQ(Layers::open(scratch.cache()).secret(), secret);
   const Scratch other;
   EXPECT_NE(Layers::open(other.cache()).secret(), secret);
