@@ -10,8 +10,6 @@
 
 #include "stave/cache/layers.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -169,6 +167,18 @@ void Layers::put(const Name& name, const Layer& layer, const fs::Fd& blob) const
   std::move(file).publish(stem_of(name) + layer.digest.hex(), fs::TempFile::Existing::replace, false);
   Freed freed;
   trim(list(), bounds_, freed);
+}
+
+void Layers::remove(const Name& name) const {
+  const std::string stem = stem_of(name);
+  for (const auto& kept : list()) {
+    if (!kept.file.starts_with(stem)) continue;
+    try {
+      dirs_->index.remove_file(kept.file);
+    } catch (const Error&) {
+      // It is found wrong again next time, and costs the time again.
+    }
+  }
 }
 
 void Layers::touch(const Name& name, const Digest& digest) const {

@@ -80,6 +80,8 @@ class Layers {
   // counts as long as the store has the blob. Removes what is beyond the bounds. Does nothing if another
   // process is at it.
   void put(const Name& name, const Layer& layer, const fs::Fd& blob) const;
+  // Removes the layers that are kept under the name, as far as that is possible.
+  void remove(const Name& name) const;
   // The layer was of use again.
   void touch(const Name& name, const Digest& digest) const;
 

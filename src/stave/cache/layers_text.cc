@@ -25,9 +25,6 @@ class Writer {
   void raw(const std::array<std::uint8_t, n>& bytes) {
     out_.append(reinterpret_cast<const char*>(bytes.data()), n);
   }
-  void words(const HashWords& words) {
-    for (const auto word : words) number(word);
-  }
   void digest(const Digest& digest) { out_ += as_text(digest.raw()); }
 
  private:
@@ -51,9 +48,6 @@ class Reader {
     std::memcpy(bytes.data(), rest_.data(), n);
     rest_.remove_prefix(n);
   }
-  void words(HashWords& words) {
-    for (auto& word : words) number(word);
-  }
   Digest digest() {
     const auto raw = as_bytes(rest_.substr(0, hash_size));
     rest_.remove_prefix(hash_size);
@@ -63,6 +57,19 @@ class Reader {
  private:
   std::string_view rest_;
 };
+
+// Every member of a block, in the order in which it is written and read.
+template <class Side, class B>
+void exchange(Side& side, B& block) {
+  side.raw(block.seen);
+  side.raw(block.content);
+  side.number(block.plain_size);
+  side.number(block.packed_size);
+  side.number(block.plain_crc);
+  side.number(block.packed_crc);
+  for (auto& word : block.plain_hash) side.number(word);
+  for (auto& word : block.packed_hash) side.number(word);
+}
 
 }  // namespace
 
@@ -76,16 +83,7 @@ std::string render(const Layer& layer) {
   writer.number(layer.plain_size);
   writer.number(layer.entries);
   writer.number(static_cast<std::uint64_t>(layer.blocks.size()));
-  for (const Block& block : layer.blocks) {
-    writer.raw(block.seen);
-    writer.raw(block.content);
-    writer.number(block.plain_size);
-    writer.number(block.packed_size);
-    writer.number(block.plain_crc);
-    writer.number(block.packed_crc);
-    writer.words(block.plain_hash);
-    writer.words(block.packed_hash);
-  }
+  for (const Block& block : layer.blocks) exchange(writer, block);
   writer.digest(digest_of(out));
   return out;
 }
@@ -108,14 +106,7 @@ std::optional<Layer> parse(std::string_view bytes) {
   layer.blocks.resize(count);
   std::uint64_t plain = 0;
   for (Block& block : layer.blocks) {
-    reader.raw(block.seen);
-    reader.raw(block.content);
-    reader.number(block.plain_size);
-    reader.number(block.packed_size);
-    reader.number(block.plain_crc);
-    reader.number(block.packed_crc);
-    reader.words(block.plain_hash);
-    reader.words(block.packed_hash);
+    exchange(reader, block);
     plain += block.plain_size;
   }
   if (layer.blocks.empty() || plain != layer.plain_size) return std::nullopt;

@@ -316,6 +316,7 @@ class Packing {
                                 quote(remember.layers->path()), wrong.block, plan_.block_count()),
                     "remove that directory, it will be made again; and please report it");
       }
+      reuse.forget();
       return into(store);
     }
   }

@@ -82,6 +82,8 @@ void Reuse::choose() {
     std::size_t same = 0;
     // What was not to be relied on has no fingerprint and is like nothing.
     while (same < most && layer.blocks[same].seen == looks_[same]) ++same;
+    // The last block holds the end of the tar: more cannot follow it, whatever an index says.
+    if (same == layer.blocks.size() && same != looks_.size()) --same;
     if (same <= same_) continue;
     same_ = same;
     known_ = kept(std::move(layer));
@@ -145,6 +147,8 @@ bool Reuse::find(const ContentKey& content, std::uint64_t plain_size, compress::
 void Reuse::keep(const cache::Layer& layer) const {
   if (const auto blob = store_.open_blob(layer.digest)) remember_.layers->put(name_, layer, *blob);
 }
+
+void Reuse::forget() const { remember_.layers->remove(name_); }
 
 void Reuse::used(const cache::Layer& layer) const { remember_.layers->touch(name_, layer.digest); }
 

@@ -55,6 +55,8 @@ class Reuse {
   // Keeps the layer that was made for the next time.
   void keep(const cache::Layer& layer) const;
   void used(const cache::Layer& layer) const;
+  // What is known under this name is wrong.
+  void forget() const;
 
  private:
   struct Piece {
