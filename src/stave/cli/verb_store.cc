@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
@@ -126,27 +125,32 @@ int run_rm(const Invocation& invocation) {
   return 0;
 }
 
-// A blob that the cache holds as well takes room until that lets go of it, too.
-cache::Layers::Freed free_layers(const std::optional<std::string>& cache, bool all) {
-  const std::string path = cache.value_or("") + "/layers";
-  if (!cache || !std::filesystem::is_directory(path)) return {};
-  const auto layers = cache::Layers::open(path);
-  return all ? layers.clear() : layers.remove_unshared();
+// A blob that the cache holds as well takes room until that lets go of it, too. A cache that is not ours to
+// tidy does not keep the store from being tidied.
+cache::Layers::Freed free_layers(const Invocation& invocation, bool all) {
+  const auto cache = find_cache(invocation.surroundings);
+  if (!cache) return {};
+  try {
+    const auto layers = cache::Layers::open(*cache + "/layers");
+    return all ? layers.clear() : layers.remove_unshared();
+  } catch (const Error& e) {
+    invocation.context.progress->warn(fmt::format("the cache stays as it is: {}", e.what()));
+    return {};
+  }
 }
 
 int run_gc(const Invocation& invocation) {
   const auto grounds = grounds_of(invocation);
   const bool dry_run = invocation.arguments.has("--dry-run");
   const bool everything = invocation.arguments.has("--cache");
-  const auto cache = find_cache(invocation.surroundings);
   content::Store::Garbage garbage;
   cache::Layers::Freed freed;
   {
     const auto store = place::open_store(grounds, content::Store::Access::exclusive);
     // First what is in no store: it is counted here, what leaves the store below is counted there.
-    if (!dry_run) freed = free_layers(cache, everything);
+    if (!dry_run) freed = free_layers(invocation, everything);
     garbage = store->collect_garbage(invocation.context, {}, dry_run);
-    if (!dry_run) free_layers(cache, false);
+    if (!dry_run) free_layers(invocation, false);
   }
   if (invocation.json) {
     json::Object object;
