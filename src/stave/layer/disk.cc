@@ -52,11 +52,7 @@ class DiskContents final : public Contents {
     const std::string where = root_->name() + "/" + path;
     const fs::Fd file = open(path, where);
     try {
-      if (may_have_holes(file, out.size())) {
-        fs::read_at_skipping_holes(file, offset, out, where);
-      } else {
-        fs::read_at(file, offset, out, where);
-      }
+      fs::read_at_skipping_holes(file, offset, out, where);
     } catch (const Error& e) {
       check(file, change, where);  // it is a directory by now, or ended too early
       if (e.kind() == Kind::changed) changed(where);
@@ -82,15 +78,6 @@ class DiskContents final : public Contents {
       if (e.kind() == Kind::not_found || e.kind() == Kind::invalid) changed(where);
       throw;
     }
-  }
-
-  // Where the holes are takes the kernel longer to say than most files take to be read, unless a good part of
-  // one is hole. Whatever is answered here, what is read is the same.
-  static bool may_have_holes(const fs::Fd& file, std::size_t wanted) {
-    constexpr std::size_t worth_asking = 64 * 1024;
-    if (wanted < worth_asking) return false;
-    const fs::Stat now = fs::stat(file);
-    return now.blocks < now.size / 512 / 4 * 3;
   }
 
   // After reading, on the same descriptor: whoever wrote meanwhile, or before, has moved its ctime on. A torn

@@ -22,6 +22,21 @@ Attributes directory(std::uint32_t mode, std::int64_t mtime) {
   return {.owner = {}, .mode = mode, .mtime = {mtime, 0}, .xattrs = {}};
 }
 
+// Two files to be planted, and where.
+struct Nursery {
+  Nursery() {
+    scratch.directory("from");
+    scratch.directory("root");
+    scratch.file("from/1");
+    scratch.file("from/2");
+    from = scratch.dir().open_dir("from");
+    root = scratch.dir().open_dir("root");
+  }
+  Scratch scratch;
+  Dir from = scratch.dir();
+  Dir root = scratch.dir();
+};
+
 // What `walk` sees of a planted tree: "path mode mtime" of directories, the path of files.
 std::vector<std::string> seen(const Dir& root) {
   std::vector<std::string> out;
@@ -36,13 +51,9 @@ std::vector<std::string> seen(const Dir& root) {
 }
 
 TEST(Planter, DirectoriesKeepTheirTimesWhateverIsPutInThem) {
-  const Scratch scratch;
-  scratch.directory("from");
-  scratch.directory("root");
-  scratch.file("from/1");
-  scratch.file("from/2");
-  const Dir from = scratch.dir().open_dir("from");
-  const Dir root = scratch.dir().open_dir("root");
+  const Nursery nursery;
+  const Dir& from = nursery.from;
+  const Dir& root = nursery.root;
   Planter planter(root, directory(0755, 1));
   planter.directory("a", directory(0711, 2));
   planter.link(from, "1", "a/x");
@@ -56,13 +67,9 @@ TEST(Planter, DirectoriesKeepTheirTimesWhateverIsPutInThem) {
 }
 
 TEST(Planter, ABranchMayFinishAfterTheTreeItIsIn) {
-  const Scratch scratch;
-  scratch.directory("from");
-  scratch.directory("root");
-  scratch.file("from/1");
-  scratch.file("from/2");
-  const Dir from = scratch.dir().open_dir("from");
-  const Dir root = scratch.dir().open_dir("root");
+  const Nursery nursery;
+  const Dir& from = nursery.from;
+  const Dir& root = nursery.root;
   Planter planter(root, directory(0755, 1));
   planter.directory("a", directory(0500, 2));
   Planter branch = planter.branch("a/b", directory(0711, 3));
