@@ -76,4 +76,7 @@ inline constexpr std::size_t cached_blocks = 65536;
 // A layer whose tar is smaller is packed in milliseconds, and not worth three files in the cache.
 inline constexpr std::uint64_t least_cached_layer = 1024 * 1024;
 
+// Findings of one rule that a report keeps; a layer can break one a million times.
+inline constexpr std::uint64_t findings_of_a_rule = 50;
+
 }  // namespace stave::limits
