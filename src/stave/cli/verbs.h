@@ -19,6 +19,7 @@ Command unpack_verb();
 Command run_verb();
 Command watch_verb();  // hidden: what `run` becomes
 Command inspect_verb();
+Command validate_verb();
 Command images_verb();
 Command tag_verb();
 Command rm_verb();

@@ -38,6 +38,9 @@ class Archive : public content::BlobSource {
                                         const std::string& directory);
 
   const std::vector<Offer>& offers() const { return offers_; }
+  // A document of the archive itself ("index.json", "manifest.json"), not verified; nullopt if there is none.
+  // Kind::limit above `limit` bytes.
+  std::optional<std::string> find_text(std::string_view path, std::uint64_t limit) const;
 
   std::unique_ptr<Source> find(const Digest& digest) const override;
   std::optional<std::uint64_t> find_size(const Digest& digest) const override;

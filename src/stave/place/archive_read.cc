@@ -143,10 +143,16 @@ std::unique_ptr<Source> Archive::open_member(const Member& member) const {
   return std::make_unique<fs::FileSource>(file_, member.offset, member.size, name_);
 }
 
-std::string Archive::read_member(std::string_view path, std::uint64_t limit) const {
+std::optional<std::string> Archive::find_text(std::string_view path, std::uint64_t limit) const {
   const Member* member = find_member(path);
-  if (member == nullptr) throw Error(Kind::invalid, fmt::format("it has no member {}", quote(path)));
+  if (member == nullptr) return std::nullopt;
   return read_all(*open_member(*member), limit, quote(path));
+}
+
+std::string Archive::read_member(std::string_view path, std::uint64_t limit) const {
+  auto text = find_text(path, limit);
+  if (!text) throw Error(Kind::invalid, fmt::format("it has no member {}", quote(path)));
+  return std::move(*text);
 }
 
 std::unique_ptr<Source> Archive::find(const Digest& digest) const {

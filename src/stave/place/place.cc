@@ -219,28 +219,30 @@ std::optional<std::string> find_name(const content::Store& store, std::string_vi
   return std::nullopt;
 }
 
-Located open(const Context& context, const Words& words, const Grounds& grounds) {
+Place open_place(const Context& context, const Words& words, const Grounds& grounds) {
+  std::shared_ptr<const Archive> archive;
   switch (words.transport) {
     case Transport::store:
-      return open_stored(words, grounds);
+      throw Error(Kind::usage, "the local store is no place to be opened as a whole");
     case Transport::layout: {
       const auto store = std::make_shared<const content::Store>(content::Store::open(words.path));
-      return locate(store, offers_of(*store), words);
+      return {.blobs = store, .offers = offers_of(*store)};
     }
     case Transport::oci_archive:
-    case Transport::docker_archive: {
-      const std::shared_ptr<const Archive> archive =
-          Archive::open(context, open_archive_file(words.path), quote(words.path), grounds.spool);
-      return locate(archive, archive->offers(), words);
-    }
-    case Transport::stream: {
-      const auto input = open_input(context, grounds);
-      const std::shared_ptr<const Archive> archive =
-          Archive::spool(context, *input, "standard input", grounds.spool);
-      return locate(archive, archive->offers(), words);
-    }
+    case Transport::docker_archive:
+      archive = Archive::open(context, open_archive_file(words.path), quote(words.path), grounds.spool);
+      break;
+    case Transport::stream:
+      archive = Archive::spool(context, *open_input(context, grounds), "standard input", grounds.spool);
+      break;
   }
-  throw Error(Kind::internal, "an unknown transport");
+  return {.blobs = archive, .offers = archive->offers(), .archive = archive};
+}
+
+Located open(const Context& context, const Words& words, const Grounds& grounds) {
+  if (words.transport == Transport::store) return open_stored(words, grounds);
+  auto place = open_place(context, words, grounds);
+  return locate(std::move(place.blobs), place.offers, words);
 }
 
 spec::Descriptor restrict_to(const Located& image, const std::vector<spec::Platform>& platforms,

@@ -43,6 +43,15 @@ std::shared_ptr<const content::Store> open_store(
 // holds several images and none was named.
 Located open(const Context& context, const Words& words, const Grounds& grounds);
 
+// A place as a whole, for who looks at everything that it offers.
+struct Place {
+  std::shared_ptr<const content::BlobSource> blobs;
+  std::vector<Offer> offers;
+  std::shared_ptr<const Archive> archive = {};  // if it is one
+};
+// Opens a layout or an archive, whatever its words name in it. Kind::usage for the local store.
+Place open_place(const Context& context, const Words& words, const Grounds& grounds);
+
 // The name in the store by which `name` is found: as it is, else under localhost/; nullopt if neither.
 std::optional<std::string> find_name(const content::Store& store, std::string_view name);
 
