@@ -21,11 +21,11 @@ using json::Type;
 
 // annotations.md, "Pre-Defined Annotation Keys", and those that conversion.md fills ("Annotation Fields"),
 // without "org.opencontainers.image.".
-constexpr std::array<std::string_view, 23> image_keys = {
+constexpr std::array<std::string_view, 22> image_keys = {
     "created",     "authors",   "url",        "documentation", "source",  "version",
     "revision",    "vendor",    "licenses",   "ref.name",      "title",   "description",
     "base.digest", "base.name", "os",         "architecture",  "variant", "os.version",
-    "os.features", "author",    "stopSignal", "exposedPorts",  "ref"};
+    "os.features", "author",    "stopSignal", "exposedPorts"};
 
 bool is_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
