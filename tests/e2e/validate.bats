@@ -70,9 +70,15 @@ hello() {
   local layer
   layer=$(stave inspect --json app:1 | jq -r '.images[0].layers[0].digest')
   rm -f "layout/blobs/sha256/${layer#sha256:}"
-  run_stave validate oci:layout
-  assert_exit 1
-  assert_output_has "$layer"
+  run_stave validate oci:layout # a layout may lack what can be had elsewhere
+  assert_exit 0
+  assert_output_has "$layer is not there"
+  local client
+  for client in podman docker containerd; do
+    run_stave validate --profile "$client" oci:layout
+    assert_exit 1
+    assert_output_has "$layer is not there"
+  done
 }
 
 @test "warnings fail only when it is strict" {
@@ -159,5 +165,57 @@ hello() {
   local code
   for code in $(stave validate --rules --json | jq -r '.[].code'); do
     grep -qF "$code" "$PROJECT/docs/rules.md" || { echo "docs/rules.md lacks $code" && return 1; }
+  done
+}
+
+# --- images that others made ---
+
+# Each with what it is opened as, and the codes of what is wrong with it ("-": nothing). Layouts are in unit_validate's table.
+#   test-*-image                only a README.md is in them: what was an image elsewhere is none here
+#   null_manifest, no_manifest  broken on purpose, by their names
+#   hello-world-v25             Docker 25 wrote "manifests": null for an image without a name
+#   valid-oci.tar               index.json does not say its mediaType
+archives() {
+  cat <<'TABLE'
+docker-archive:dive/test-estargz-image.tar E190
+docker-archive:dive/test-gzip-image.tar E190
+docker-archive:dive/test-uncompressed-image.tar E190
+docker-archive:dive/test-zstd-image.tar E190
+oci-archive:stereoscope/valid-oci.tar W206
+docker-archive:go-containerregistry/tarballs/test_image_1.tar -
+docker-archive:go-containerregistry/tarballs/test_image_2.tar -
+docker-archive:go-containerregistry/tarballs/test_bundle.tar -
+docker-archive:go-containerregistry/tarballs/test_link.tar -
+docker-archive:go-containerregistry/tarballs/test_load_manifest.tar -
+docker-archive:go-containerregistry/tarballs/null_manifest.tar E190
+docker-archive:go-containerregistry/tarballs/no_manifest.tar E190
+oci-archive:go-containerregistry/tarballs/hello-world-v25.tar E201 W414
+TABLE
+}
+
+@test "archives that others made have the verdicts that they deserve" {
+  shared images >/dev/null
+  local images place wanted
+  images=$(shared images)
+  while read -r place wanted; do
+    assert_equal "$place $(codes "${place%%:*}:$images/${place#*:}")" "$place ${wanted/#-/}"
+  done < <(archives)
+}
+
+@test "every archive and layer of the shared images is in the table, or is a layer without a finding" {
+  shared images >/dev/null
+  local images file
+  images=$(shared images)
+  while read -r file; do
+    if archives | grep -qF ":$file "; then continue; fi
+    assert_equal "$file$(codes "$images/$file")" "$file"
+  done < <(cd "$images" && find . -name '*.tar' -o -name '*.tar.gz' -o -name '*.tar.zst' | sed 's,^\./,,' | grep -v busybox | sort)
+}
+
+@test "busybox as Docker Hub has it is valid, for every client" {
+  local variant
+  for variant in glibc/amd64 musl/amd64 musl/arm64v8 musl/riscv64; do
+    busybox_layout "$variant" "layout-${variant//\//-}"
+    assert_equal "$variant $(codes --profile podman --profile containerd "oci:layout-${variant//\//-}")" "$variant "
   done
 }

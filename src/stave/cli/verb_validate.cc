@@ -190,7 +190,8 @@ class Validation {
       tar::Header header;
       for (int i = 0; i < looked_at && reader.next(header); ++i) {
         const auto path = layer::clean(header.name);
-        if (path == "oci-layout" || path == "index.json" || path == "manifest.json") return true;
+        if (path == "oci-layout" || path == "index.json" || path == "manifest.json" || path == "repositories")
+          return true;
       }
     } catch (const Error& e) {
       if (!is_answer(e)) throw;
@@ -225,7 +226,7 @@ class ReportText {
  private:
   void add(const validate::Finding& finding) {
     const Rule& rule = *finding.rule;
-    std::string place = one_line(finding.where.file, utf8_);
+    std::string place = one_line(shortened(finding.where.file), utf8_);
     if (!finding.where.at.empty())
       place += " " + one_line(validate::pointer_for_people(printable(finding.where.at)), utf8_);
     if (finding.where.line != 0)
@@ -238,6 +239,14 @@ class ReportText {
           fmt::format("{} ({}{})", rule.asks, rule.profile == validate::Profile::spec ? "image-spec " : "",
                       rule.section));
     lines("     ", 5, fmt::format("hint: {}", rule.hint));
+  }
+
+  // Nobody reads 64 digits: blobs/sha256/<12 digits>…
+  std::string shortened(const std::string& file) const {
+    const std::size_t name = file.rfind('/') + 1;
+    constexpr std::size_t digits = 12;
+    if (!file.starts_with("blobs/") || file.size() < name + 2 * digits) return file;
+    return file.substr(0, name + digits) + (utf8_ ? "…" : "~");
   }
 
   // `text` behind `head`, which takes `indent` columns; what is longer than the terminal goes on below.

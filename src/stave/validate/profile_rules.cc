@@ -56,6 +56,14 @@ constexpr std::array table = {
                   "org.opencontainers.image.ref.name. Where the two differ, the image turns up under a name "
                   "that nobody expects.",
          .profile = Profile::podman},
+    Rule{.code = "E708",
+         .section = "podman",
+         .asks = "config and layers of an image are there",
+         .hint = "copy the image again from a place that has all of it",
+         .story = "The spec lets a layout lack blobs that can be had elsewhere. No client that loads a "
+                  "layout or an archive looks elsewhere: it "
+                  "ends with an error that names the digest.",
+         .profile = Profile::podman},
     Rule{.code = "W721",
          .section = "docker",
          .asks = "an archive carries manifest.json",
@@ -84,6 +92,14 @@ constexpr std::array table = {
          .asks = "layers are compressed with gzip or not at all",
          .hint = "pack with --compress gzip if old dockers are to load it",
          .story = "docker reads zstd from 23.0 on.",
+         .profile = Profile::docker},
+    Rule{.code = "E725",
+         .section = "docker",
+         .asks = "config and layers of an image are there",
+         .hint = "copy the image again from a place that has all of it",
+         .story = "The spec lets a layout lack blobs that can be had elsewhere. No client that loads a "
+                  "layout or an archive looks elsewhere: it "
+                  "ends with an error that names the digest.",
          .profile = Profile::docker},
     Rule{.code = "E741",
          .section = "containerd",
@@ -120,6 +136,14 @@ constexpr std::array table = {
          .story = "The spec leaves the member out if it likes. containerd tells documents apart by it since "
                   "the ambiguity of manifest and index "
                   "became an attack (CVE-2021-41190), and takes its guess only when the descriptor is clear.",
+         .profile = Profile::containerd},
+    Rule{.code = "E746",
+         .section = "containerd",
+         .asks = "config and layers of an image are there",
+         .hint = "copy the image again from a place that has all of it",
+         .story = "The spec lets a layout lack blobs that can be had elsewhere. No client that loads a "
+                  "layout or an archive looks elsewhere: it "
+                  "ends with an error that names the digest.",
          .profile = Profile::containerd},
 };
 

@@ -39,6 +39,17 @@ void promote(Profile profile, Report& report) {
   for (auto& [code, finding] : found) report.add(code, std::move(finding.where), std::move(finding.found));
 }
 
+// Of an index other platforms may be absent, of an image nothing.
+void check_complete(std::string_view code, Report& report) {
+  std::vector<Finding> absent;
+  for (const auto& finding : report.findings()) {
+    const auto& at = finding.where.at;
+    if (finding.rule->code == "W109" && (at.starts_with("/layers/") || at.starts_with("/config")))
+      absent.push_back(finding);
+  }
+  for (auto& finding : absent) report.add(code, std::move(finding.where), std::move(finding.found));
+}
+
 void check_layer_count(const Graph& graph, std::size_t most, std::string_view code, Report& report) {
   for (const auto& image : graph.images) {
     if (image.layers.size() > most)
@@ -96,12 +107,15 @@ void check_profile(Profile profile, const Package& package, const Graph& graph, 
     case Profile::spec:
       return;
     case Profile::podman:
+      check_complete("E708", report);
       check_layer_count(graph, limits::image_layers, "E702", report);
       return check_podman(package, report);
     case Profile::docker:
+      check_complete("E725", report);
       check_layer_count(graph, dockers_layers, "E723", report);
       return check_docker(package, graph, report);
     case Profile::containerd:
+      check_complete("E746", report);
       return check_containerd(graph, report);
   }
 }
