@@ -219,3 +219,46 @@ TABLE
     assert_equal "$variant $(codes --profile podman --profile containerd "oci:layout-${variant//\//-}")" "$variant "
   done
 }
+
+# --- what clients do ---
+
+# podman_loads CODE: into a store that has nothing yet.
+podman_loads() {
+  podman rmi -a -f >/dev/null 2>&1 || true
+  run podman load -i "$PROJECT/tests/data/validate/$1/bad.tar"
+}
+
+@test "podman refuses what --profile podman says it refuses, and takes the good ones" {
+  require_containers
+  local code
+  for code in E701 E704 E708; do
+    podman_loads "$code"
+    [ "$status" -ne 0 ] || complain "podman loads the bad archive of $code"
+    run podman load -i "$PROJECT/tests/data/validate/$code/good.tar"
+    assert_exit 0
+  done
+  podman_loads W707
+  assert_output_has "docker.io/library/other:2"
+  podman rmi -a -f >/dev/null
+}
+
+@test "below a symlink of lower layers podman shows the new file only, as E705 says" {
+  require_containers
+  podman_loads E705
+  local root
+  root=$(podman image mount docker.io/library/case:1) || skip_because "podman mounts no images here"
+  run ls "$root/bin"
+  podman image unmount -a >/dev/null
+  podman rmi -a -f >/dev/null
+  assert_output x
+}
+
+@test "containerd refuses what --profile containerd says it refuses, and takes the good ones" {
+  local code
+  for code in E741 E746 E502; do
+    run with-containerd ctr image import "$PROJECT/tests/data/validate/$code/bad.tar"
+    [ "$status" -ne 0 ] || complain "containerd imports the bad archive of $code"
+    run with-containerd ctr image import "$PROJECT/tests/data/validate/$code/good.tar"
+    assert_exit 0
+  done
+}

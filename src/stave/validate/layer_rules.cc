@@ -30,10 +30,11 @@ constexpr std::array table = {
          .asks = "a diff_id is the digest of the layer's uncompressed tar",
          .hint = "build the image again; nobody can know which of the two is wrong",
          .story = "The config names each layer by the digest of its uncompressed tar, and this layer has "
-                  "another one. podman, containerd and "
-                  "docker refuse to unpack such an image, usually after having fetched all of it. It comes "
-                  "about when somebody "
-                  "replaces or recompresses a layer from other content and leaves the config as it was."},
+                  "another one. Who compares them refuses "
+                  "the image, usually after having fetched all of it (containerd 1.6.20); who does not "
+                  "(podman 4.3.1) runs something that the config "
+                  "never named. It comes about when somebody replaces or recompresses a layer from other "
+                  "content and leaves the config as it was."},
     Rule{.code = "E503",
          .section = "layer.md#distributable-format",
          .asks = "a layer is a tar archive",
@@ -189,8 +190,9 @@ constexpr std::array table = {
          .section = "layer.md#file-attributes",
          .asks = "owners fit into the 32 bits that Linux has for them",
          .hint = "pack the file with another owner",
-         .story = "Linux has user and group ids from 0 to 4294967294. Tar can say larger and negative ones; "
-                  "nobody can unpack them."},
+         .story = "Linux has user and group ids from 0 to 4294967294. Tar can say larger ones; clients fail "
+                  "on them, or leave the file to whoever "
+                  "unpacks it, since 4294967295 means \"leave it\" to the kernel (podman 4.3.1)."},
     Rule{
         .code = "W527",
         .section = "layer.md#change-types",

@@ -64,7 +64,7 @@ const std::string* find_annotation(const spec::Annotations& annotations, std::st
 }
 
 void check_podman(const Package& package, Report& report) {
-  if (package.is == Package::Is::archive && package.images > 1)
+  if (package.is == Package::Is::archive && package.images > 1 && !package.docker_manifest)
     report.add("E701", {.file = package.where.file},
                fmt::format("the archive holds {} images", package.images));
   const auto* containerd = find_annotation(package.annotations, spec::annotation::containerd_name);
@@ -108,7 +108,7 @@ void check_profile(Profile profile, const Package& package, const Graph& graph, 
       return;
     case Profile::podman:
       check_complete("E708", report);
-      check_layer_count(graph, limits::image_layers, "E702", report);
+      check_layer_count(graph, limits::image_layers, "W702", report);
       return check_podman(package, report);
     case Profile::docker:
       check_complete("E725", report);
