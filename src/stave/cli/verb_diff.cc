@@ -9,6 +9,7 @@
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
+#include "stave/cli/entries.h"
 #include "stave/cli/grounds.h"
 #include "stave/cli/operand.h"
 #include "stave/cli/userns.h"
@@ -221,34 +222,9 @@ void print_for_people(const Invocation& invocation, const std::vector<layer::Dif
 
 // --- for programs ---
 
-std::string_view type_word(layer::Type type) {
-  switch (type) {
-    case layer::Type::directory:
-      return "directory";
-    case layer::Type::symlink:
-      return "symlink";
-    case layer::Type::character:
-      return "character";
-    case layer::Type::block:
-      return "block";
-    case layer::Type::fifo:
-      return "fifo";
-    default:
-      return "regular";
-  }
-}
-
 std::string json_of(const layer::Metadata& meta) {
   json::Object object;
-  object.string("type", type_word(meta.type));
-  object.string("mode", fmt::format("{:04o}", meta.mode));
-  object.number("uid", meta.uid);
-  object.number("gid", meta.gid);
-  if (meta.type == layer::Type::regular) object.number("size", meta.size);
-  object.text("mtime", std::to_string(meta.mtime.seconds));
-  if (meta.type == layer::Type::symlink) object.string("link", printable(meta.link));
-  if (meta.type == layer::Type::character || meta.type == layer::Type::block)
-    object.string("device", fmt::format("{}:{}", meta.device_major, meta.device_minor));
+  add_metadata(object, meta);
   std::vector<std::string> xattrs;
   for (const auto& [name, value] : meta.xattrs) xattrs.push_back(printable(name));
   object.strings_unless_empty("xattrs", xattrs);

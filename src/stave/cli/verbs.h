@@ -18,6 +18,8 @@ Command diff_verb();
 Command unpack_verb();
 Command run_verb();
 Command watch_verb();  // hidden: what `run` becomes
+Command ls_verb();
+Command cat_verb();
 Command inspect_verb();
 Command validate_verb();
 Command images_verb();

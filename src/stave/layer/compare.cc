@@ -39,7 +39,8 @@ bool same_xattrs(const Xattrs& a, const Xattrs& b) { return a == b || packed(a) 
 
 bool is_device(Type type) { return type == Type::character || type == Type::block; }
 
-// Everything but the content of regular files and their groups.
+}  // namespace
+
 Aspects compare_metadata(const Metadata& a, const Metadata& b) {
   Aspects out;
   if (a.type != b.type) out.add(Aspect::type);
@@ -54,6 +55,8 @@ Aspects compare_metadata(const Metadata& a, const Metadata& b) {
     out.add(Aspect::device);
   return out;
 }
+
+namespace {
 
 // Is it known without reading whether two files of equal size hold the same?
 std::optional<bool> proven(const Inode& a, const Inode& b, bool trust_mtime) {

@@ -39,6 +39,10 @@ class Aspects {
 // "content, mtime"
 std::string words(const Aspects& aspects);
 
+// What differs in what two trees say of one path: everything but the content of files of equal size, and
+// hardlink groups. mtimes and xattrs as in `compare` below.
+Aspects compare_metadata(const Metadata& a, const Metadata& b);
+
 struct Difference {
   enum class What : std::uint8_t { added, removed, modified };
   std::string path;  // "" is the root, which is only ever modified

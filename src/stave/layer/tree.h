@@ -85,6 +85,14 @@ class Tree {
 
   // Visits every entry but the root, in path order.
   void visit(const std::function<void(const std::string& path, const Inode&)>& each) const;
+  // The same for what is below a directory, at most `levels` of it. Nothing is below anything else.
+  void visit_below(std::string_view directory, std::size_t levels,
+                   const std::function<void(const std::string& path, const Inode&)>& each) const;
+  // What was applied since `before` was a copy of this: visits, in path order, every path that was put, with
+  // what it was before (nullptr: not there), and every path that went, with nullptr as what it is. Costs what
+  // changed.
+  using Changed = std::function<void(const std::string& path, const Inode* was, const Inode* is)>;
+  void visit_changes(const Tree& before, const Changed& each) const;
 
   struct Node;
   const Node& root() const { return *root_; }  // for what walks nodes inside of this module

@@ -2,6 +2,7 @@
 // tree at hand; and visiting a tree. Both recurse, to limits::path_depth, with
 // one path that grows and shrinks.
 
+#include <limits>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -94,12 +95,36 @@ class Collector {
   Collected changes_;
 };
 
-void visit_node(std::string& path, const Node& node,
-                const std::function<void(const std::string&, const Tree::Inode&)>& each) {
-  if (!path.empty()) each(path, *node.inode);
+using Each = std::function<void(const std::string&, const Tree::Inode&)>;
+
+void visit_children(std::string& path, const Node& node, std::size_t levels, const Each& each) {
+  if (levels == 0) return;
   for (const auto& [name, child] : node.children) {
     const Extended here(path, name);
-    visit_node(path, *child, each);
+    each(path, *child->inode);
+    visit_children(path, *child, levels - 1, each);
+  }
+}
+
+// Both sides at once, each child once, in order. Either may be absent.
+void visit_changed(std::string& path, const Node* was, const Node* is, const Tree::Changed& each) {
+  if (was == is) return;
+  const Tree::Inode* before = was == nullptr ? nullptr : was->inode.get();
+  const Tree::Inode* after = is == nullptr ? nullptr : is->inode.get();
+  if (before != after && !path.empty()) each(path, before, after);
+  static const decltype(Node::children) none;
+  const auto& old = was == nullptr ? none : was->children;
+  const auto& now = is == nullptr ? none : is->children;
+  auto left = old.begin();
+  auto right = now.begin();
+  while (left != old.end() || right != now.end()) {
+    const bool only_old = right == now.end() || (left != old.end() && left->first < right->first);
+    const bool only_now = left == old.end() || (right != now.end() && right->first < left->first);
+    const Extended here(path, only_old ? left->first : right->first);
+    visit_changed(path, only_now ? nullptr : left->second.get(), only_old ? nullptr : right->second.get(),
+                  each);
+    if (!only_now) ++left;
+    if (!only_old) ++right;
   }
 }
 
@@ -113,8 +138,17 @@ Changeset Tree::take_changes() {
 }
 
 void Tree::visit(const std::function<void(const std::string&, const Inode&)>& each) const {
+  visit_below({}, std::numeric_limits<std::size_t>::max(), each);
+}
+
+void Tree::visit_below(std::string_view directory, std::size_t levels, const Each& each) const {
+  std::string path(directory);
+  if (const Node* node = find_node(*root_, directory)) visit_children(path, *node, levels, each);
+}
+
+void Tree::visit_changes(const Tree& before, const Changed& each) const {
   std::string path;
-  visit_node(path, *root_, each);
+  visit_changed(path, before.root_.get(), root_.get(), each);
 }
 
 }  // namespace stave::layer
