@@ -668,3 +668,70 @@ verbs() {
   assert_exit 2
   assert_stderr_has fish
 }
+
+# --- fsck ---
+
+# damage DIGEST: one byte of that blob of the store changes.
+damage() { printf X | dd of="$STAVE_STORE/blobs/${1/://}" bs=1 seek=5 conv=notrunc status=none; }
+
+@test "fsck of a store that was never used finds nothing and makes nothing" {
+  run_stave fsck
+  assert_exit 0
+  [ ! -e "$STAVE_STORE" ]
+}
+
+@test "fsck of a whole store says so" {
+  hello_image hello:1
+  run_stave fsck
+  assert_exit 0
+  assert_output_has "nothing is wrong"
+}
+
+@test "fsck finds a damaged layer and the image that needs it" {
+  hello_image hello:1
+  damage "$(stave inspect --json hello:1 | jq -r '.images[0].layers[0].digest')"
+  run_stave fsck --json
+  assert_exit 1
+  assert_equal "$(jq -r '.findings[] | .trouble + " " + .names[0]' <<<"$output" | paste -sd,)" "damaged_blob hello:1,missing_blob hello:1"
+  assert_stderr_has "--repair"
+}
+
+@test "fsck --repair, and packing again, heals a damaged layer" {
+  local before
+  hello_image hello:1
+  before=$(digest_of hello:1)
+  damage "$(stave inspect --json hello:1 | jq -r '.images[0].layers[0].digest')"
+  run_stave fsck --repair
+  assert_exit 1
+  hello_image hello:1
+  run_stave fsck
+  assert_exit 0
+  assert_digest "$(digest_of hello:1)" "$before"
+}
+
+@test "fsck --repair of what can be mended is a success" {
+  hello_image hello:1
+  rm "$STAVE_STORE/oci-layout"
+  run_stave fsck --repair
+  assert_exit 0
+  assert_output_has "1 finding mended"
+  assert_digest "$(digest_of hello:1)"
+}
+
+@test "fsck takes a layout as a directory and as oci:" {
+  hello_image hello:1
+  stave copy -q hello:1 oci:layout >/dev/null
+  rm layout/index.json
+  run_stave fsck layout
+  assert_exit 1
+  run_stave fsck --repair oci:layout
+  assert_exit 0
+  run_stave fsck oci:layout
+  assert_output_has "1 name and 3 blobs"
+}
+
+@test "fsck refuses a directory that is no layout" {
+  echo '[]' >index.json
+  run_stave fsck --repair .
+  assert_one_error 5
+}

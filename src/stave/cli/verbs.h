@@ -26,6 +26,7 @@ Command images_verb();
 Command tag_verb();
 Command rm_verb();
 Command gc_verb();
+Command fsck_verb();
 Command version_verb();
 Command complete_verb();  // hidden: what the shells' completion scripts ask
 

@@ -9,6 +9,7 @@
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
+#include "stave/content/layout.h"
 #include "stave/content/store.h"
 
 namespace stave::content {
@@ -33,10 +34,6 @@ std::set<Digest> find_kept(const Store& store, const std::vector<spec::Descripto
         "in again or remove its name");
   }
   return kept;
-}
-
-std::string blob_path(const Digest& digest) {
-  return fmt::format("blobs/{}/{}", name(digest.algorithm()), digest.hex());
 }
 
 // The files of a layout that may go.
@@ -75,7 +72,7 @@ class Sweep {
     for (const auto& file_name : root_.list(directory)) {
       context_.check();
       // Its writer is dead: under the exclusive lock we are alone.
-      const bool left_behind = file_name.starts_with(".stave-tmp-");
+      const bool left_behind = file_name.starts_with(temporary_prefix);
       // What bears no digest's name is not ours to judge.
       const auto digest =
           algorithm ? Digest::find(fmt::format("{}:{}", name(*algorithm), file_name)) : std::nullopt;

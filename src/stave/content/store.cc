@@ -12,57 +12,15 @@
 #include "stave/base/error.h"
 #include "stave/base/limits.h"
 #include "stave/base/text.h"
-#include "stave/json/json.h"
+#include "stave/content/layout.h"
 
 namespace stave::content {
 namespace {
 
-constexpr std::string_view layout_file = "oci-layout";
-constexpr std::string_view layout_text = R"({"imageLayoutVersion":"1.0.0"})";
-constexpr std::uint64_t layout_file_bytes = 64 * 1024;  // one member of ten bytes
-
-std::string blob_path(const Digest& digest) {
-  return fmt::format("blobs/{}/{}", name(digest.algorithm()), digest.hex());
-}
-
-void write_file(const fs::Dir& dir, std::string_view file_name, std::string_view text) {
-  auto file = fs::TempFile::in(dir);
-  file.write(as_bytes(text));
-  std::move(file).publish(file_name, fs::TempFile::Existing::replace);
-}
-
-// oci-layout and index.json of a foreign layout may be symlinks, as its blobs may.
-std::string read_layout_file(const fs::Dir& root, std::string_view file_name, std::uint64_t limit) {
-  try {
-    return fs::read_file(root.open_in_root(file_name), limit, fmt::format("{}/{}", root.name(), file_name));
-  } catch (const Error& e) {
-    if (e.kind() != Kind::not_found) throw;
-    throw Error(
-        Kind::invalid,
-        fmt::format("{} is not an OCI image layout: it has no file {}", quote(root.name()), quote(file_name)),
-        "name the directory that holds oci-layout, index.json and blobs/");
-  }
-}
-
-// image-layout.md, "oci-layout file".
-void check_layout(const fs::Dir& root) {
-  const std::string text = read_layout_file(root, layout_file, layout_file_bytes);
-  const std::string where = quote(root.name() + "/" + std::string(layout_file));
-  const auto value = json::parse(text, where);
-  const json::Value* version = json::find(value, "imageLayoutVersion");
-  if (version == nullptr || !version->is_string()) {
-    throw Error(Kind::invalid, where + ": imageLayoutVersion is missing");
-  }
-  if (!version->get_ref<const std::string&>().starts_with("1.")) {
-    throw Error(Kind::unsupported, fmt::format("{}: layout version {} is not 1.x", where,
-                                               quote(version->get_ref<const std::string&>())));
-  }
-}
-
 // What a creator that was killed can have left: everything that `make_layout` makes, still without content.
 bool is_unfinished(const fs::Dir& root, const std::string& file_name) {
-  if (file_name.starts_with(".stave-tmp-")) return true;
-  if (file_name == "index.json") {
+  if (file_name.starts_with(temporary_prefix)) return true;
+  if (file_name == index_file) {
     const auto there = root.get(file_name);
     const std::string empty = spec::Index{}.render();
     return there.type == fs::FileType::regular && there.size == empty.size() &&
@@ -87,7 +45,7 @@ void make_layout(const fs::Dir& root, std::uint32_t mode) {
   const auto blobs = root.make_dir("blobs", mode);
   static_cast<void>(blobs.make_dir("sha256", mode));
   blobs.sync();
-  write_file(root, "index.json", spec::Index{}.render());
+  write_file(root, index_file, spec::Index{}.render());
   write_file(root, layout_file, layout_text);
 }
 
@@ -242,7 +200,7 @@ spec::Descriptor Store::put(std::string_view text, std::string_view media_type) 
 }
 
 spec::Index Store::index() const {
-  const std::string text = read_layout_file(root_, "index.json", limits::layout_index_bytes);
+  const std::string text = read_layout_file(root_, index_file, limits::layout_index_bytes);
   try {
     return spec::Index::parse(text);
   } catch (const Error& e) {
@@ -280,7 +238,7 @@ void Store::edit_index(const std::function<void(spec::Index&)>& edit) const {
   } catch (const Error& e) {
     throw e.within(quote(path()) + ": index.json would become invalid");
   }
-  write_file(root_, "index.json", text);
+  write_file(root_, index_file, text);
 }
 
 // Gives the name if `wanted` agrees to what has it (null: nothing).

@@ -172,6 +172,10 @@ bool set_attributes(const Dir& dir, const std::string& name, FileType type, cons
   return all;
 }
 
+void set_mode(const Fd& file, std::uint32_t mode) {
+  if (::fchmod(file.get(), mode) != 0) fail_doing(errno, "setting its mode");
+}
+
 bool is_mount_point(const Dir& parent, const std::string& name) {
   struct ::statx raw{};
   const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;

@@ -68,6 +68,9 @@ bool set_attributes(const Fd& file, const Attributes& attributes, const std::opt
 // The same for what cannot be opened: a symlink, a device, a fifo.
 bool set_attributes(const Dir& dir, const std::string& name, FileType type, const Attributes& attributes);
 
+// The permissions alone, 07777. Throws Kind::denied for somebody else's file.
+void set_mode(const Fd& file, std::uint32_t mode);
+
 // Is something mounted on this directory, so that it can neither be renamed nor replaced?
 bool is_mount_point(const Dir& parent, const std::string& name);
 
