@@ -129,8 +129,8 @@ std::unique_ptr<Document> Document::read(std::string_view text, std::string_view
   try {
     static_cast<void>(json::parse(text, "x"));
   } catch (const Error& error) {
-    Refusal refusal = taken_apart(error.what());
-    report.add(code_of(error, refusal.reason), at(refusal.at), std::move(refusal.reason));
+    const Refusal refusal = taken_apart(error.what());
+    report.add(code_of(error, refusal.reason), at(refusal.at), refusal.reason);
     return nullptr;
   }
   if (text.size() > portable_bytes)
