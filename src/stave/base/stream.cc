@@ -9,6 +9,7 @@
 
 #include "stave/base/error.h"
 #include "stave/base/limits.h"
+#include "stave/base/text.h"
 
 namespace stave {
 
@@ -44,16 +45,32 @@ std::uint64_t copy(Source& source, Sink& sink) {
   return total;
 }
 
-std::string read_all(Source& source, std::uint64_t limit, std::string_view what) {
+std::string read_all(Source& source, limits::Cap limit, std::string_view what) {
   std::string text;
+  const std::uint64_t most = limit.value();
   std::vector<std::byte> buffer(64 * 1024);
   while (const std::size_t n = source.read(buffer)) {
-    if (text.size() + n > limit) {
-      throw Error(Kind::limit, std::string(what) + " is larger than " + std::to_string(limit) + " bytes");
+    if (text.size() + n > most) {
+      throw limit.exceeded(std::string(what) + " is larger than " + std::to_string(most) + " bytes");
     }
     text.append(as_text(Bytes(buffer).first(n)));
   }
   return text;
+}
+
+std::uint64_t CappedSource::counted(std::uint64_t bytes) {
+  if (bytes > left_) throw limit_.exceeded(what_ + " is larger than " + human_size(limit_.value()));
+  left_ -= bytes;
+  return bytes;
+}
+
+std::size_t CappedSource::read(MutableBytes out) {
+  return static_cast<std::size_t>(counted(source_.read(out)));
+}
+
+std::uint64_t CappedSource::skip(std::uint64_t count) {
+  // One byte past the limit is enough to know; the rest need not be passed over.
+  return counted(source_.skip(std::min(count, left_ == UINT64_MAX ? left_ : left_ + 1)));
 }
 
 std::size_t BytesSource::read(MutableBytes out) {

@@ -8,6 +8,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "stave/base/limits.h"
 
 namespace stave {
 
@@ -49,7 +52,7 @@ std::size_t read_full(Source& source, MutableBytes out);
 std::uint64_t copy(Source& source, Sink& sink);
 
 // All that is left in `source`. Throws Kind::limit, naming `what`, once it exceeds `limit` bytes.
-std::string read_all(Source& source, std::uint64_t limit, std::string_view what);
+std::string read_all(Source& source, limits::Cap limit, std::string_view what);
 
 // A Source over memory that outlives it.
 class BytesSource : public Source {
@@ -60,6 +63,23 @@ class BytesSource : public Source {
 
  private:
   Bytes rest_;
+};
+
+// A Source of which no more than a limit is taken: what would go past it throws Kind::limit, naming `what`.
+class CappedSource : public Source {
+ public:
+  CappedSource(Source& source, limits::Cap limit, std::string what)
+      : source_(source), limit_(limit), left_(limit.value()), what_(std::move(what)) {}
+  std::size_t read(MutableBytes out) override;
+  std::uint64_t skip(std::uint64_t count) override;
+
+ private:
+  std::uint64_t counted(std::uint64_t bytes);
+
+  Source& source_;
+  limits::Cap limit_;
+  std::uint64_t left_;
+  std::string what_;
 };
 
 // A Sink that keeps everything in one string.

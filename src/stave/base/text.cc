@@ -118,6 +118,24 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  constexpr std::string_view units = "KMGTP";
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto number = parse_number(text.substr(0, digits));
+  std::string_view unit = text.substr(digits);
+  unsigned shift = 0;
+  if (const std::size_t at = unit.empty() ? units.npos : units.find(unit.front()); at != units.npos) {
+    shift = 10 * static_cast<unsigned>(at + 1);
+    unit.remove_prefix(1);
+    if (unit == "iB") unit = {};
+  } else if (unit == "B") {
+    unit = {};
+  }
+  constexpr std::uint64_t largest = (1ull << 63) - 1;
+  if (!number || !unit.empty() || *number > (largest >> shift)) return std::nullopt;
+  return *number << shift;
+}
+
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);

@@ -28,6 +28,10 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 // A decimal number without sign, blanks or leading plus; nullopt if it is none or does not fit.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 
+// A size: a decimal number with nothing, B, or K, M, G, T, P (powers of 1024; "KiB" says the same) behind it;
+// nullopt if it is none or does not fit into 63 bits.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
 // Well-formed UTF-8 (no surrogates, no overlong forms)?
 bool is_utf8(std::string_view text);
 

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 
+#include "stave/base/limits.h"
 #include "stave/base/text.h"
 #include "stave/cli/arguments.h"
 #include "stave/cli/command.h"
@@ -13,6 +15,7 @@
 #include "stave/cli/grounds.h"
 #include "stave/cli/help.h"
 #include "stave/cli/man.h"
+#include "stave/cli/width.h"
 
 namespace stave::cli {
 namespace {
@@ -21,8 +24,33 @@ unsigned width_of_stdout(const Surroundings& surroundings) {
   return surroundings.stdout_is_terminal ? surroundings.columns : 80;
 }
 
+// Each with what it is for, wrapped beside its default.
+std::string limits_text(unsigned columns) {
+  columns = std::clamp(columns, 60u, 100u);
+  std::string text =
+      "What comes from outside is read up to these limits. `--limit NAME=VALUE` moves one for one command; "
+      "sizes take K, "
+      "M, G, T and P.\n";
+  text = join(wrap_paragraphs(text, columns), "\n") + "\n\n";
+  constexpr std::size_t name_width = 20;
+  constexpr std::size_t number_width = 12;
+  for (const limits::Limit* limit : limits::all) {
+    std::string left = "  " + pad(std::string(limit->name()), name_width) +
+                       pad(limit->shown(limit->standard()), number_width);
+    for (const std::string& line : wrap(std::string(limit->reason()), columns - left.size())) {
+      text += left + line + "\n";
+      left.assign(left.size(), ' ');
+    }
+  }
+  return text;
+}
+
 int show_help(const Invocation& invocation) {
   const std::vector<std::string>& words = invocation.arguments.positionals();
+  if (words == std::vector<std::string>{"limits"}) {
+    invocation.print(limits_text(width_of_stdout(invocation.surroundings)));
+    return 0;
+  }
   // `stave help pack` is `stave pack --help`, with the same errors for a verb that there is not.
   std::vector<std::string> asked = words;
   asked.emplace_back("--help");
@@ -78,13 +106,14 @@ Command completion_command() {
 Command help_command() {
   return {.name = "help",
           .summary = "print the help of a command",
-          .description = {},
+          .description = "`stave help limits` lists the limits that `--limit` moves.",
           .positionals = {{.name = "COMMAND",
                            .help = "the command; without one, all of them are listed",
                            .least = 0,
                            .most = 0,
                            .completes = Completes::command}},
-          .examples = {{"stave help completion", "the same as `stave completion --help`"}},
+          .examples = {{"stave help completion", "the same as `stave completion --help`"},
+                       {"stave help limits", "the limits, their defaults and reasons"}},
           .run = show_help};
 }
 

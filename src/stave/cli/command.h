@@ -137,7 +137,7 @@ struct Command {
 };
 
 // Options that every verb takes, before or after its name: -j/--jobs N, -q/--quiet, --progress
-// auto|plain|json|none, --store DIR, -h/--help.
+// auto|plain|json|none, --limit NAME=VALUE, --store DIR, -h/--help.
 const std::vector<Option>& global_options();
 
 // The whole program: every verb in the order that help lists them. Defined in commands.cc.

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "stave/base/error.h"
+#include "stave/base/limits.h"
 #include "stave/base/text.h"
 #include "stave/cli/grounds.h"
 #include "stave/compress/compress.h"
@@ -49,7 +50,8 @@ std::size_t take_layers_off(std::string_view& text) {
 std::shared_ptr<const fs::Fd> spool_input(const Invocation& invocation, const place::Grounds& grounds) {
   const auto input = place::open_input(invocation.context, grounds);
   auto file = fs::TempFile::anonymous(grounds.spool);
-  copy(*input, file);
+  CappedSource capped(*input, limits::archive_bytes, "standard input");
+  copy(capped, file);
   return std::make_shared<const fs::Fd>(std::move(file).release());
 }
 
@@ -61,7 +63,8 @@ bool is_image_archive(const Invocation& invocation, const fs::Fd& file, const pl
                 ->offers()
                 .empty();
   } catch (const Error& e) {
-    if (e.kind() == Kind::invalid) return false;
+    // A tar of more members than an image archive may have is one of files.
+    if (e.kind() == Kind::invalid || e.kind() == Kind::limit) return false;
     throw;
   }
 }

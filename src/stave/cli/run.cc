@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 
+#include "stave/base/limits.h"
 #include "stave/base/text.h"
 #include "stave/cli/arguments.h"
 #include "stave/cli/command.h"
@@ -52,9 +53,17 @@ std::unique_ptr<Progress> progress_of(const Arguments& arguments, Surroundings& 
   return live;
 }
 
+// `stave` works in one process with one set of limits, and no thread of it is there yet that would read them.
+void install_limits(const Arguments& arguments) {
+  std::vector<limits::Setting> settings;
+  for (const std::string& given : arguments.all("--limit")) settings.push_back(limits::parse_setting(given));
+  limits::install(settings);
+}
+
 int run_verb(const Command& program, const Parsed& parsed, Surroundings surroundings) {
   const Arguments& arguments = parsed.arguments;
   const unsigned jobs = jobs_of(arguments, surroundings);
+  install_limits(arguments);
   // Ends before an error is printed: the display is gone from the terminal by then.
   const std::unique_ptr<Progress> progress = progress_of(arguments, surroundings);
   const Invocation invocation = {.arguments = arguments,

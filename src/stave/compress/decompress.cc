@@ -8,9 +8,11 @@
 #include <zstd_errors.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "stave/base/ahead.h"
 #include "stave/base/error.h"
+#include "stave/base/limits.h"
 #include "stave/compress/compress.h"
 #include "stave/compress/feed.h"
 #include "stave/compress/inflate.h"
@@ -18,9 +20,11 @@
 namespace stave::compress {
 namespace {
 
-// The largest zstd window we make room for: 2^27 is 128 MiB, what `zstd -d` takes without --long, and 16
-// times what RFC 8878, 3.1.1.1.2 asks of every decoder.
-constexpr int zstd_window_log = 27;
+// The largest zstd window we make room for, as libzstd wants it said. 128 MiB is 16 times what RFC 8878,
+// 3.1.1.1.2 asks of every decoder; libzstd knows none below 2^10.
+int zstd_window_log() {
+  return std::max(static_cast<int>(std::bit_width(limits::zstd_window.value())) - 1, 10);
+}
 
 [[noreturn]] void fail(Kind kind, Format format, std::uint64_t offset, std::string_view what) {
   throw Error(kind, fmt::format("{} stream, byte {}: {}", name(format), offset, what));
@@ -192,7 +196,7 @@ class ZstdSource : public Source {
  public:
   explicit ZstdSource(Source& in) : feed_(in), context_(ZSTD_createDCtx()) {
     if (!context_ ||
-        ZSTD_isError(ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, zstd_window_log))) {
+        ZSTD_isError(ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, zstd_window_log()))) {
       throw Error(Kind::io, "not enough memory to decompress zstd");
     }
   }
@@ -243,7 +247,9 @@ class ZstdSource : public Source {
       case ZSTD_error_memory_allocation:
         throw Error(Kind::io, "not enough memory to decompress zstd");
       case ZSTD_error_frameParameter_windowTooLarge:
-        fail(Kind::limit, Format::zstd, feed_.offset(), "the frame needs a window of more than 128 MiB");
+        throw limits::zstd_window.exceeded(
+            fmt::format("zstd stream, byte {}: the frame needs a window of more than {}", feed_.offset(),
+                        limits::zstd_window.shown()));
       case ZSTD_error_dictionary_wrong:
         fail(Kind::unsupported, Format::zstd, feed_.offset(), "the frame needs a dictionary");
       default:

@@ -23,8 +23,9 @@ std::unique_ptr<Source> open_verified(const BlobSource& blobs, const spec::Descr
 
 std::string read_document(const BlobSource& blobs, const spec::Descriptor& descriptor) {
   if (descriptor.size > limits::document_bytes) {
-    throw Error(Kind::limit, fmt::format("the document {} claims {} bytes, the limit is {}",
-                                         descriptor.digest.str(), descriptor.size, limits::document_bytes));
+    throw limits::document_bytes.exceeded(fmt::format("the document {} claims {} bytes, the limit is {}",
+                                                      descriptor.digest.str(), descriptor.size,
+                                                      limits::document_bytes.value()));
   }
   const auto source = open_verified(blobs, descriptor);
   return read_all(*source, limits::document_bytes, "the document " + descriptor.digest.str());
@@ -77,7 +78,8 @@ class Walk {
                               descriptor.digest.str(), quote(descriptor.media_type)));
     }
     if (seen_.size() > limits::archive_members) {
-      throw Error(Kind::limit, fmt::format("more than {} blobs below one image", limits::archive_members));
+      throw limits::archive_members.exceeded(
+          fmt::format("more than {} blobs below one image", limits::archive_members.value()));
     }
     return first;
   }

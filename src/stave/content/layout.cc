@@ -27,7 +27,7 @@ void write_file(const fs::Dir& dir, std::string_view file_name, std::string_view
   std::move(file).publish(file_name, fs::TempFile::Existing::replace);
 }
 
-std::string read_layout_file(const fs::Dir& root, std::string_view file_name, std::uint64_t limit) {
+std::string read_layout_file(const fs::Dir& root, std::string_view file_name, limits::Cap limit) {
   try {
     return fs::read_file(root.open_in_root(file_name), limit, fmt::format("{}/{}", root.name(), file_name));
   } catch (const Error& e) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "stave/base/limits.h"
 #include "stave/fs/fs.h"
 #include "stave/hash/digest.h"
 
@@ -26,7 +27,7 @@ void write_file(const fs::Dir& dir, std::string_view file_name, std::string_view
 
 // A file of `root`, which may be a symlink in a foreign layout, as its blobs may. Kind::invalid if it is not
 // there, as then it is no layout.
-std::string read_layout_file(const fs::Dir& root, std::string_view file_name, std::uint64_t limit);
+std::string read_layout_file(const fs::Dir& root, std::string_view file_name, limits::Cap limit);
 
 // image-layout.md, "oci-layout file": Kind::invalid unless it is one, Kind::unsupported for another version
 // than 1.x.

@@ -229,8 +229,8 @@ void Store::edit_index(const std::function<void(spec::Index&)>& edit) const {
   }
   const std::string text = after.render();
   if (text.size() > limits::layout_index_bytes) {
-    throw Error(Kind::limit, fmt::format("{}: index.json would be larger than {}", quote(path()),
-                                         human_size(limits::layout_index_bytes)));
+    throw limits::layout_index_bytes.exceeded(fmt::format("{}: index.json would be larger than {}",
+                                                          quote(path()), limits::layout_index_bytes.shown()));
   }
   // An index.json that nobody can read loses every reference at once.
   try {

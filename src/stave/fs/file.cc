@@ -143,12 +143,13 @@ void read_at_skipping_holes(const Fd& fd, std::uint64_t offset, MutableBytes out
   }
 }
 
-std::string read_file(const Fd& fd, std::uint64_t limit, std::string_view name) {
+std::string read_file(const Fd& fd, limits::Cap limit, std::string_view name) {
+  const std::uint64_t most = limit.value();
   const auto too_large = [&] {
-    throw Error(Kind::limit, fmt::format("{}: larger than {}", quote(name), human_size(limit)));
+    throw limit.exceeded(fmt::format("{}: larger than {}", quote(name), human_size(most)));
   };
   const std::uint64_t expected = stat(fd).size;
-  if (expected > limit) too_large();
+  if (expected > most) too_large();
   // Read to its end rather than to `expected`: files under /proc say 0. One byte more finds the end at once.
   std::string text(static_cast<std::size_t>(expected) + 1, '\0');
   std::size_t have = 0;
@@ -156,7 +157,7 @@ std::string read_file(const Fd& fd, std::uint64_t limit, std::string_view name) 
     const std::size_t got =
         read_some(fd.get(), have, std::as_writable_bytes(std::span(text).subspan(have)), name);
     have += got;
-    if (have > limit) too_large();
+    if (have > most) too_large();
     if (got == 0) break;
     if (have == text.size()) text.resize(text.size() + 4096 + text.size() / 2);
   }

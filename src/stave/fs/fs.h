@@ -225,7 +225,7 @@ void read_at(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_v
 void read_at_skipping_holes(const Fd& fd, std::uint64_t offset, MutableBytes out, std::string_view name);
 
 // A whole small file; Kind::limit above `limit` bytes.
-std::string read_file(const Fd& fd, std::uint64_t limit, std::string_view name);
+std::string read_file(const Fd& fd, limits::Cap limit, std::string_view name);
 
 // An advisory lock (flock) on the open file description of `fd`, held until destruction.
 class Lock {

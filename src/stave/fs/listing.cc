@@ -53,7 +53,7 @@ Names Lister::list(int fd, const Where& where) {
       at += length;
     }
     if (names.size() > limits::layer_entries) {
-      throw Error(Kind::limit, where.text() + ": holds more files than a layer may");
+      throw limits::layer_entries.exceeded(where.text() + ": holds more files than a layer may");
     }
   }
   names.sort();

@@ -24,16 +24,11 @@ namespace stave::json {
 // Objects keep the order of the document.
 using Value = nlohmann::ordered_json;
 
-// Values of one document. A short member of a small object ("{"":0}") takes 15 times its text in memory, so
-// the size of a document alone bounds nothing; a layout's index.json with 200,000 references has under 3
-// million values.
-inline constexpr std::size_t most_values = 4'000'000;
-
 // Parses a whole document. Refused, as Kind::invalid with line, column (in bytes, from 1) and JSON pointer,
 // prefixed by `what`: everything that RFC 8259 refuses, duplicate member names, invalid UTF-8 and unpaired
 // surrogates (RFC 7493), a byte order mark, integers outside of int64/uint64; as Kind::limit: more than
-// limits::json_depth levels or most_values values. Size is the caller's to bound before reading. Linear in
-// the text but for sorting the names of each object.
+// limits::json_depth levels or limits::json_values values. Size is the caller's to bound before reading.
+// Linear in the text but for sorting the names of each object.
 Value parse(std::string_view text, std::string_view what);
 
 // Prints as Go's encoding/json does without indent: no spaces; '<', '>', '&', U+2028, U+2029 as \u003c…; \b

@@ -74,14 +74,18 @@ class Builder {
   std::size_t* read() { return &read_; }
   Value take() { return std::move(root_); }
 
-  [[noreturn]] void fail(Kind kind, std::size_t offset, std::string_view reason) const {
+  // "what: line 3, column 7: /layers/1: "
+  std::string place(std::size_t offset) const {
     const std::string_view before = text_.substr(0, offset);
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
     std::string pointer = where();
     if (!pointer.empty()) pointer += ": ";
-    throw Error(kind, fmt::format("{}: line {}, column {}: {}{}", what_, line, before.size() - line_start + 1,
-                                  pointer, reason));
+    return fmt::format("{}: line {}, column {}: {}", what_, line, before.size() - line_start + 1, pointer);
+  }
+
+  [[noreturn]] void fail(Kind kind, std::size_t offset, std::string_view reason) const {
+    throw Error(kind, place(offset).append(reason));
   }
 
   // What nlohmann calls. The answer "go on?" is always yes: we leave by throwing.
@@ -160,7 +164,8 @@ class Builder {
   }
 
   void count() {
-    if (++values_ > most_values) fail(Kind::limit, read_, fmt::format("more than {} values", most_values));
+    if (++values_ <= most_values_) return;
+    throw limits::json_values.exceeded(place(read_) + fmt::format("more than {} values", most_values_));
   }
 
   bool put(Value&& value) {
@@ -207,6 +212,7 @@ class Builder {
   std::string_view what_;
   std::size_t read_ = 0;
   std::size_t values_ = 0;
+  std::uint64_t most_values_ = limits::json_values;
   std::vector<Open> open_;
   Value root_;
 };

@@ -24,10 +24,9 @@ class Spool final : public Contents {
   Stamp keep(LayerReader& reader, const Step& step, bool sparse) {
     if (sparse) {
       if (step.entry.meta.size > limits::sparse_expansion - expanded_) {
-        throw Error(Kind::limit,
-                    fmt::format("{} is a sparse file of {}; written out, those of a layer may take {}",
-                                quote(step.entry.path), human_size(step.entry.meta.size),
-                                human_size(limits::sparse_expansion)));
+        throw limits::sparse_expansion.exceeded(fmt::format(
+            "{} is a sparse file of {}; written out, those of a layer may take {}", quote(step.entry.path),
+            human_size(step.entry.meta.size), limits::sparse_expansion.shown()));
       }
       expanded_ += step.entry.meta.size;
     }
@@ -88,13 +87,15 @@ Layer import_tar(const Context& context, Source& input, const Import& how, Tree*
   try {
     WatchedSource counted(context, input, task);
     std::array<std::byte, tar::block_size> first{};
-    const std::size_t n = read_full(counted, first);
+    // Also of what follows a compressed layer, which no reader of its tar ever sees.
+    CappedSource capped(counted, limits::layer_bytes, "the layer");
+    const std::size_t n = read_full(capped, first);
     if (n == 0) throw Error(Kind::invalid, "the input is empty, not even an empty tar");
     const auto format = compress::sniff(Bytes(first).first(n));
     if (format == compress::Format::none && n < first.size()) {
       throw Error(Kind::invalid, fmt::format("no tar: there are only {} bytes", n));
     }
-    PrefixedSource whole(std::string(as_text(Bytes(first).first(n))), counted);
+    PrefixedSource whole(std::string(as_text(Bytes(first).first(n))), capped);
 
     auto writer = store.begin();
     TeeSource kept(whole, writer);

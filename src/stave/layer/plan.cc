@@ -110,10 +110,11 @@ void Plan::cut(std::uint64_t offset, std::size_t entry) {
 // same size of small files and of large ones, and two layouts that differ fall into step soon.
 void Plan::lay_out(std::size_t entry, const Cuts& cuts) {
   const tar::Header header = header_of(changes_[entry]);
-  if (header.size > limits::layer_bytes - std::min(size_, limits::layer_bytes)) {
-    throw Error(Kind::limit,
-                fmt::format("with {} of {} the layer would be larger than {}", quote(header.name),
-                            human_size(header.size), human_size(limits::layer_bytes)));
+  const std::uint64_t most = limits::layer_bytes;
+  if (header.size > most - std::min(size_, most)) {
+    throw limits::layer_bytes.exceeded(fmt::format("with {} of {} the layer would be larger than {}",
+                                                   quote(header.name), human_size(header.size),
+                                                   human_size(most)));
   }
   const std::uint64_t header_size = tar::encode(header).size();
   const std::uint64_t length = header_size + padded(header.size);

@@ -46,10 +46,12 @@ bool LayerReader::next(Step& step) {
 bool LayerReader::read_step(Step& step) {
   while (tar_.next(header_)) {
     if (++entries_ > limits::layer_entries) {
-      throw Error(Kind::limit, fmt::format("the layer has more than {} entries", limits::layer_entries));
+      throw limits::layer_entries.exceeded(
+          fmt::format("the layer has more than {} entries", limits::layer_entries.value()));
     }
     if (header_.size > limits::layer_bytes - bytes_) {
-      throw Error(Kind::limit, fmt::format("the layer holds more than {}", human_size(limits::layer_bytes)));
+      throw limits::layer_bytes.exceeded(
+          fmt::format("the layer holds more than {}", limits::layer_bytes.shown()));
     }
     bytes_ += header_.size;
 

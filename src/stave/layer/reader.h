@@ -30,7 +30,9 @@ class LayerReader {
  public:
   // `observe` hears of every step before it is given, and whether it is stored as a sparse file.
   explicit LayerReader(Source& plain, std::function<void(const Step&, bool sparse)> observe = {})
-      : tar_(plain, tar::Reader::Ending::without_padding), observe_(std::move(observe)) {}
+      : plain_(plain, limits::layer_bytes, "the layer"),
+        tar_(plain_, tar::Reader::Ending::without_padding),
+        observe_(std::move(observe)) {}
 
   bool next(Step& step);
   std::size_t read(MutableBytes out) { return tar_.read(out); }
@@ -46,6 +48,7 @@ class LayerReader {
  private:
   bool read_step(Step& step);
 
+  CappedSource plain_;  // headers count, too: a bomb may consist of nothing else
   tar::Reader tar_;
   std::function<void(const Step&, bool)> observe_;
   tar::Header header_;

@@ -356,7 +356,7 @@ void read_line(std::string_view line, Record& record) {
   auto& all = record.known;
   if (!all.empty() && compare(all.rbegin()->first, path) >= 0) damaged("the paths are not in order");
   if (all.size() >= limits::layer_entries) {
-    throw Error(Kind::limit, fmt::format("more than {} entries", limits::layer_entries));
+    throw limits::layer_entries.exceeded(fmt::format("more than {} entries", limits::layer_entries.value()));
   }
   Record::Known known;
   read_image(take(line, ' '), known.meta);

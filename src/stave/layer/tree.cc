@@ -106,8 +106,8 @@ Tree::Node& Tree::directory_for(std::string_view path, const Timestamp& mtime, b
   for (std::string_view rest = path; !rest.empty();) {
     const std::string_view part = next_component(rest);
     if (++depth >= limits::path_depth) {
-      throw Error(Kind::limit,
-                  fmt::format("{}: deeper than {} directories", quote(path), limits::path_depth));
+      throw limits::path_depth.exceeded(
+          fmt::format("{}: deeper than {} directories", quote(path), limits::path_depth.value()));
     }
     auto found = at->children.find(part);
     if (found == at->children.end()) {

@@ -73,8 +73,8 @@ class Way {
       return follow(node->inode->meta.link);
     }
     if (nodes_.size() > limits::path_depth) {
-      throw Error(Kind::limit,
-                  fmt::format("{} leads deeper than {} directories", quote(path_), limits::path_depth));
+      throw limits::path_depth.exceeded(
+          fmt::format("{} leads deeper than {} directories", quote(path_), limits::path_depth.value()));
     }
     nodes_.push_back(node);
   }

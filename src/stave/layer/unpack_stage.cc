@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "stave/base/limits.h"
+#include "stave/base/text.h"
 #include "stave/layer/unpack_plant.h"
 
 namespace stave::layer {
@@ -12,6 +14,12 @@ Tree::Origin Stage::take(const Step& step, LayerReader& reader) {
   const Metadata& meta = step.entry.meta;
   if (step.meaning != Meaning::entry || meta.type == Type::directory || meta.type == Type::hardlink)
     return {};
+  if (meta.size > limits::unpack_bytes - taken_) {
+    throw limits::unpack_bytes.exceeded(fmt::format("with {} of {} there would be more than {} on the disk",
+                                                    quote(step.entry.path), human_size(meta.size),
+                                                    limits::unpack_bytes.shown()));
+  }
+  taken_ += meta.size;
   staged_.emplace_back();
   files_.add(staged_.size(), step.entry, reader, staged_.back().made);
   Tree::Origin origin;

@@ -56,6 +56,7 @@ class Stage {
   std::deque<Staged> staged_ = {};  // a deque, because threads fill in what is in it
   Files files_;
   bool all_xattrs_ = true;
+  std::uint64_t taken_ = 0;  // bytes of content, of all layers
   Unpacked unpacked_ = {};
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "stave/base/context.h"
+#include "stave/base/limits.h"
 #include "stave/base/stream.h"
 #include "stave/content/blob.h"
 #include "stave/fs/fs.h"
@@ -40,7 +41,7 @@ class Archive : public content::BlobSource {
   const std::vector<Offer>& offers() const { return offers_; }
   // A document of the archive itself ("index.json", "manifest.json"), not verified; nullopt if there is none.
   // Kind::limit above `limit` bytes.
-  std::optional<std::string> find_text(std::string_view path, std::uint64_t limit) const;
+  std::optional<std::string> find_text(std::string_view path, limits::Cap limit) const;
 
   std::unique_ptr<Source> find(const Digest& digest) const override;
   std::optional<std::uint64_t> find_size(const Digest& digest) const override;
@@ -58,7 +59,7 @@ class Archive : public content::BlobSource {
   void index(const Context& context);
   const Member* find_member(std::string_view path) const;
   std::unique_ptr<Source> open_member(const Member& member) const;
-  std::string read_member(std::string_view path, std::uint64_t limit) const;
+  std::string read_member(std::string_view path, limits::Cap limit) const;
   bool is_layout() const;
   bool lists_nothing() const;
   void offer_layout();

@@ -64,7 +64,9 @@ std::unique_ptr<Archive> Archive::spool(const Context& context, Source& input, c
   StoppableSource stoppable(context, whole);
   auto file = fs::TempFile::anonymous(directory);
   try {
-    copy(*compress::decompress(stoppable, compress::sniff(Bytes(first).first(n))), file);
+    const auto plain = compress::decompress(stoppable, compress::sniff(Bytes(first).first(n)));
+    CappedSource capped(*plain, limits::archive_bytes, "the archive");
+    copy(capped, file);
   } catch (const Error& e) {
     if (e.kind() == Kind::cancelled) throw;
     // What is compressed in a way that is not read here (xz, bzip2) was told with the pipe that helps a
@@ -87,7 +89,8 @@ void Archive::index(const Context& context) {
     tar::Header header;
     while (reader.next(header)) {
       if (members_.size() >= limits::archive_members) {
-        throw Error(Kind::limit, fmt::format("more than {} members", limits::archive_members));
+        throw limits::archive_members.exceeded(
+            fmt::format("more than {} members", limits::archive_members.value()));
       }
       const auto path = layer::clean(header.name);
       if (!path || path->empty()) continue;  // names nothing that an image could be made of
@@ -143,13 +146,13 @@ std::unique_ptr<Source> Archive::open_member(const Member& member) const {
   return std::make_unique<fs::FileSource>(file_, member.offset, member.size, name_);
 }
 
-std::optional<std::string> Archive::find_text(std::string_view path, std::uint64_t limit) const {
+std::optional<std::string> Archive::find_text(std::string_view path, limits::Cap limit) const {
   const Member* member = find_member(path);
   if (member == nullptr) return std::nullopt;
   return read_all(*open_member(*member), limit, quote(path));
 }
 
-std::string Archive::read_member(std::string_view path, std::uint64_t limit) const {
+std::string Archive::read_member(std::string_view path, limits::Cap limit) const {
   auto text = find_text(path, limit);
   if (!text) throw Error(Kind::invalid, fmt::format("it has no member {}", quote(path)));
   return std::move(*text);

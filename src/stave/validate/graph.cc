@@ -37,7 +37,7 @@ bool Walk::is_new(const Reference& reference, Role role) {
   if (seen_.size() >= limits::archive_members) {
     if (!full_)
       report_.add("E006", reference.where,
-                  fmt::format("more than {} blobs below one root", limits::archive_members));
+                  fmt::format("more than {} blobs below one root", limits::archive_members.shown()));
     full_ = true;
     return false;
   }
@@ -73,8 +73,9 @@ std::optional<std::string> Walk::read_document(const Reference& reference) {
   const auto stored = check_stored(reference);
   if (!stored) return std::nullopt;
   if (*stored > limits::document_bytes) {
-    report_.add("E006", reference.where,
-                fmt::format("a document of {} bytes, the limit is {}", *stored, limits::document_bytes));
+    report_.add(
+        "E006", reference.where,
+        fmt::format("a document of {} bytes, the limit is {}", *stored, limits::document_bytes.shown()));
     return std::nullopt;
   }
   const auto source = blobs_.find(descriptor.digest);

@@ -41,24 +41,6 @@ class Watched : public Source {
   bool failed_ = false;
 };
 
-// The bytes of a layer once it is decompressed, counted; more than the limit are refused.
-class Bounded : public Source {
- public:
-  Bounded(Source& source, std::uint64_t& count) : source_(source), count_(count) {}
-  std::size_t read(MutableBytes out) override {
-    const std::size_t n = source_.read(out);
-    count_ += n;
-    if (count_ > limits::layer_bytes)
-      throw Error(Kind::limit,
-                  fmt::format("the layer has more than {} uncompressed", human_size(limits::layer_bytes)));
-    return n;
-  }
-
- private:
-  Source& source_;
-  std::uint64_t& count_;
-};
-
 // What a media type says of the compression; nullopt for one that is no tar layer's.
 std::optional<compress::Format> format_of(std::string_view media_type) {
   if (!spec::media::is_layer(media_type)) return std::nullopt;
@@ -124,11 +106,11 @@ class LayerPass {
   }
 
   void read_plain(Source& whole, compress::Format format, const Watched& stored) {
+    HashingSink hash(claimed_.diff_id ? claimed_.diff_id->algorithm() : Algorithm::sha256);
     try {
       const auto decompressed = compress::decompress(whole, format, context_.jobs);
-      Bounded bounded(*decompressed, read_.plain);
-      HashingSink hash(claimed_.diff_id ? claimed_.diff_id->algorithm() : Algorithm::sha256);
-      TeeSource tee(bounded, hash);
+      CappedSource capped(*decompressed, limits::layer_bytes, "the layer");
+      TeeSource tee(capped, hash);
       Watched plain(tee);
       read_archive(plain);
       CountingSink rest;
@@ -138,6 +120,7 @@ class LayerPass {
       if (stored.failed() || is_ours(e)) throw;
       add(e.kind() == Kind::limit ? "E530" : "E501", e.what());
     }
+    read_.plain = hash.size();
   }
 
   // The entries, as far as the archive can be read. Throws only what `plain` throws.
@@ -149,7 +132,8 @@ class LayerPass {
       while (reader.next(header)) {
         entries.see(header);
         if (entries.count() > limits::layer_entries)
-          throw Error(Kind::limit, fmt::format("the layer has more than {} entries", limits::layer_entries));
+          throw limits::layer_entries.exceeded(
+              fmt::format("the layer has more than {} entries", limits::layer_entries.shown()));
       }
       if (!reader.ended_properly()) add("W509", "the archive just stops");
       if (reader.drain()) add("E510", "something other than zeros follows");

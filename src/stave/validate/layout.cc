@@ -114,7 +114,8 @@ class Blobs {
       context_.check();
       if (++count_ > limits::archive_members) {
         if (count_ == limits::archive_members + 1)
-          report_.add("E006", {.file = "blobs"}, fmt::format("more than {} blobs", limits::archive_members));
+          report_.add("E006", {.file = "blobs"},
+                      fmt::format("more than {} blobs", limits::archive_members.shown()));
         return;
       }
       check_blob(algorithm, encoded, known, fast);

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "sample_program.h"
+#include "stave/base/limits.h"
 #include "stave/base/text.h"
 #include "stave/cli/facts.h"
 
@@ -147,6 +148,24 @@ TEST(GlobalOptions, ReachTheVerb) {
   EXPECT_TRUE(json);
 }
 
+TEST(GlobalOptions, LimitHoldsForOneRun) {
+  std::uint64_t seen = 0;
+  const Command program = program_that([&](const Invocation&) {
+    seen = limits::layer_entries;
+    return 0;
+  });
+  EXPECT_EQ(run_with(program, {"--limit", "layer-bytes=1G", "do", "--limit=layer-entries=7"}).code, 0);
+  EXPECT_EQ(seen, 7u);
+  EXPECT_EQ(run_with(program, {"do"}).code, 0);
+  EXPECT_EQ(seen, limits::layer_entries.standard());
+}
+
+TEST(GlobalOptions, LimitThatThereIsNot) {
+  const Outcome outcome = run_sample({"pack", "--limit", "layer-byte=1"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean `layer-bytes`?"));
+}
+
 TEST(GlobalOptions, JobsIsANumberOfThreads) {
   for (const char* jobs : {"0", "-1", "x", "", "1025", "99999999999999999999"}) {
     const Outcome outcome = run_sample({"pack", "--jobs", jobs});
@@ -229,6 +248,13 @@ TEST(Help, VerbAndOptionSayTheSame) {
   EXPECT_EQ(run_sample({"help"}).out, run_sample({"-h"}).out);
 }
 
+TEST(Help, LimitsAreListed) {
+  const Outcome outcome = run_sample({"help", "limits"});
+  EXPECT_EQ(outcome.code, 0);
+  for (const limits::Limit* limit : limits::all)
+    EXPECT_THAT(outcome.out, HasSubstr("  " + std::string(limit->name()) + " "));
+}
+
 TEST(Help, UnknownVerbOrTooMany) {
   EXPECT_EQ(run_sample({"help", "pakc"}).code, 2);
   EXPECT_THAT(run_sample({"help", "pakc"}).err, HasSubstr("did you mean `stave pack`?"));
@@ -270,6 +296,8 @@ Global options:
       --progress auto|plain|json|none
                           how stderr shows what goes on; none leaves out
                           warnings too (auto)
+      --limit NAME=VALUE  move a limit: `stave help limits` has them
+                          (repeatable)
       --store DIR         the image store to use ($STAVE_STORE, else
                           $XDG_DATA_HOME/stave)
   -h, --help              print this help

@@ -139,7 +139,7 @@ TEST(Parse, MillionsOfOpenBracketsEndAtTheLimit) {
 }
 
 TEST(Parse, NumberOfValuesIsBounded) {
-  const std::string text = '[' + repeat("0,", most_values) + "0]";
+  const std::string text = '[' + repeat("0,", limits::json_values) + "0]";
   EXPECT_EQ(kind_of_failure([&] { parse(text, "doc"); }), Kind::limit);
 }
 
