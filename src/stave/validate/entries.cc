@@ -91,6 +91,8 @@ void Entries::see_whiteout(const std::string& path) {
   if (seen.whiteout) add("E504", path, "its whiteout stands in the archive twice");
   if (seen.entry) add("W507", path, "the layer puts it and removes it as well");
   seen.whiteout = true;
+  if (entered_.contains(std::string(layer::parent(path))))
+    add("W528", path, "its whiteout stands behind an entry of the same directory");
   if (place_ != Place::alone && !below_.find(path) && !below_.symlink_above(path))
     add("W513", path, "the layer removes it, and no layer below has it");
   if (const auto link = below_.symlink_above(path))
@@ -106,6 +108,7 @@ void Entries::see_entry(const tar::Header& header, const std::string& path) {
   seen.type = header.type;
   if (path.empty() && header.type != tar::Type::directory)
     return add("E512", path, fmt::format("the root of the image would be {}", name_of(header.type)));
+  if (!path.empty()) entered_.emplace(layer::parent(path));
   see_metadata(header, path);
   see_own_symlinks(path, "it");
   if (header.type == tar::Type::hardlink) see_hardlink(header, path);

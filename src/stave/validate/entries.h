@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "stave/tar/tar.h"
@@ -55,6 +56,7 @@ class Entries {
   const Below& below_;
   Report& report_;
   std::unordered_map<std::string, Seen> seen_;
+  std::unordered_set<std::string> entered_;  // directories in which an entry was put
   std::vector<Step> steps_;
   std::uint64_t count_ = 0;
 };

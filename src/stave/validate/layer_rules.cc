@@ -203,6 +203,13 @@ constexpr std::array table = {
                  "place, some refuse. It is also how layers were made "
                  "that wrote to the host: a symlink to /etc, then a file below it.",
     },
+    Rule{.code = "W528",
+         .section = "layer.md#whiteouts",
+         .asks = "whiteouts stand before the entries beside them",
+         .hint = "pack the layer again; stave writes them first",
+         .story = "A reader that applies a layer entry by entry can take a whiteout for an order to remove "
+                  "what it has just put. Careful readers "
+                  "remember what the layer put; the order is for all others."},
     Rule{.code = "E530",
          .section = "considerations.md",
          .asks = "a layer stays within the limits of those who read it",

@@ -93,7 +93,8 @@ constexpr std::array table = {
          .section = "docker",
          .asks = "layers are compressed with gzip or not at all",
          .hint = "pack with --compress gzip if old dockers are to load it",
-         .story = "docker reads zstd from 23.0 on.",
+         .story = "docker reads layers that are compressed with zstd from 23.0 on; older ones fail on the "
+                  "first of them.",
          .profile = Profile::docker},
     Rule{.code = "E725",
          .section = "docker",

@@ -19,9 +19,9 @@ constexpr std::string_view of_writers =
     "it is asked of writers: the file itself does not show whether they did";
 
 constexpr std::array<Sentence, 18> layer = {{
-    {"layer.md", 1, "distributable-format", "MUST", "a layer is a tar archive", "E503 W509 E510", ""},
+    {"layer.md", 1, "distributable-format", "MUST", "a layer is a tar archive", "E503 W509 E510 E515", ""},
     {"layer.md", 2, "distributable-format", "MUST NOT", "a layer has no path twice", "E504", ""},
-    {"layer.md", 3, "file-attributes", "MUST", "entries carry the attributes of their files", "W515 W519",
+    {"layer.md", 3, "file-attributes", "MUST", "entries carry the attributes of their files", "W519 E526",
      ""},
     {"layer.md", 4, "file-attributes", "SHOULD NOT", "sparse files are not used", "W508", ""},
     {"layer.md", 5, "platform-specific-attributes", "MUST", "readers on Windows know its attributes", "",
@@ -37,7 +37,7 @@ constexpr std::array<Sentence, 18> layer = {{
     {"layer.md", 10, "whiteouts", "SHOULD", "readers refuse a whiteout that names nothing", "E505", ""},
     {"layer.md", 11, "whiteouts", "MUST", "a whiteout itself is not seen", "", of_readers},
     {"layer.md", 12, "whiteouts", "MUST", "a whiteout works on the layers below only", "W507 W513", ""},
-    {"layer.md", 13, "whiteouts", "SHOULD", "whiteouts come before the entries beside them", "W507", ""},
+    {"layer.md", 13, "whiteouts", "SHOULD", "whiteouts come before the entries beside them", "W528", ""},
     {"layer.md", 14, "opaque-whiteout", "SHOULD, MUST",
      "writers use explicit whiteouts, readers take opaque ones as well", "W518", ""},
     {"layer.md", 15, "non-distributable-layers", "SHOULD NOT",
