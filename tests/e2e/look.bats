@@ -1,4 +1,4 @@
-# Looking into images: ls and cat, held against what tar, podman and a directory
+# Looking into images: ls, cat, tree and du, held against what tar, podman and a directory
 # say of the same files.
 
 load helpers
@@ -223,4 +223,108 @@ drwxrwxrwt 7:8 0 2001-09-09 01:46:40 sticky"
   stacked
   stave cat s /etc/conf
   assert_empty_dir "$TMPDIR"
+}
+
+# --- tree ---
+
+multi() {
+  mkdir -p amd64 arm64 shared
+  echo one >amd64/f && echo two >arm64/f && echo both >shared/s
+  stave pack -q -t multi --platform linux/amd64,linux/arm64 --layer shared --add '{arch}/f:/f' >/dev/null
+}
+
+@test "tree shows every document and blob, and what is shared" {
+  multi
+  LC_ALL=C run_stave tree multi
+  assert_equal "$(sed -E 's/ +[0-9a-f]{12} +[0-9.]+ (B|KiB)//; s/, .*//' <<<"$output")" 'index  multi:latest
+|-- image linux/amd64
+|   |-- config
+|   |-- layer gzip
+|   `-- layer gzip
+`-- image linux/arm64/v8
+    |-- config
+    |-- layer gzip  as above
+    `-- layer gzip
+8 blobs'
+}
+
+@test "tree draws with box characters where they can be shown" {
+  multi
+  LC_ALL=C.UTF-8 run_stave tree multi
+  assert_output_has '├── image linux/amd64'
+  assert_output_has '    └── layer gzip'
+}
+
+@test "tree of one platform" {
+  multi
+  run_stave tree --platform linux/arm64 multi
+  [[ "${lines[0]}" == "image linux/arm64/v8"* ]]
+}
+
+@test "tree lists what umoci and skopeo find in a layout" {
+  busybox_layout glibc/amd64 busybox
+  assert_equal "$(stave tree --json oci:busybox | jq -r '.. | .digest? // empty' | sort)" \
+    "$(cd busybox/blobs/sha256 && sha256sum * | awk '{print "sha256:" $1}' | sort)"
+}
+
+@test "tree shows what is missing and goes on" {
+  multi
+  stave copy -q multi oci:layout:m >/dev/null
+  rm "layout/blobs/sha256/$(stave inspect --json oci:layout:m | jq -r '.images[0].layers[1].digest' | cut -d: -f2)"
+  run_stave tree oci:layout:m
+  assert_exit 0
+  assert_equal "$(grep -c 'not here' <<<"$output")" 1
+}
+
+@test "tree --svg draws a well-formed picture, the same each time" {
+  multi
+  stave tree --svg a.svg multi && stave tree --svg b.svg multi
+  cmp a.svg b.svg
+  python3 -c 'import sys, xml.dom.minidom as x; d = x.parse("a.svg"); assert not d.getElementsByTagName("script"); sys.exit(len([r for r in d.getElementsByTagName("rect") if "box" in r.getAttribute("class")]) != 9)'
+}
+
+@test "tree --svg overwrites with --force only" {
+  multi
+  echo mine >a.svg
+  run_stave tree --svg a.svg multi
+  [ "$status" -ne 0 ]
+  assert_equal "$(cat a.svg)" mine
+  stave tree --svg a.svg --force multi
+  grep -q '<svg' a.svg
+}
+
+# --- du ---
+
+@test "du adds up to what tar and find count" {
+  alpine t
+  mkdir root && tar -C root -xzf "$tarball"
+  local bytes
+  bytes=$(find root -type f -printf '%s\n' | awk '{s += $1} END {print s}')
+  assert_equal "$(stave du --json t | jq -c '[.visible.bytes, ([.directories[].bytes] | add), ([.layers[].visible.bytes] | add)]')" \
+    "[$bytes,$bytes,$bytes]"
+  assert_equal "$(stave du --json t | jq '.directories[] | select(.path == "/usr").bytes')" \
+    "$(find root/usr -type f -printf '%s\n' | awk '{s += $1} END {print s}')"
+}
+
+@test "du shows the biggest directories, and a total" {
+  mkdir -p d/big d/small && head -c 100000 /dev/zero >d/big/f && head -c 10 /dev/zero >d/small/f
+  stave pack -q -t t --add d:/d >/dev/null
+  LC_ALL=C run_stave du t /d
+  assert_equal "$(head -n 4 <<<"$output")" "    SIZE                        FILES  DIRECTORY
+97.7 KiB  ####################      1  /d/big
+    10 B  #                         1  /d/small
+97.7 KiB                            2  in all below /d"
+}
+
+@test "du tells what was shipped and hidden, and shipped twice" {
+  mkdir -p one/d two/d
+  head -c 5000 /dev/urandom >one/d/f && head -c 3000 /dev/urandom >one/d/g
+  cp one/d/f two/d/f && chmod 700 two/d/f && touch two/d/.wh.g
+  stave pack -q -t t1 --layer one >/dev/null
+  tar -C two -cf two.tar d/.wh.g d/f
+  stave pack -q -t t --base t1 --layer two.tar >/dev/null
+  assert_equal "$(stave du --json t | jq -c '[.hidden.bytes, .layers[0].hidden.bytes, .layers[1].repeated.bytes, .repeats[0].wasted, (.repeats[0].places[1].why | startswith("mode"))]')" \
+    "[8000,8000,5000,5000,true]"
+  run_stave du t
+  assert_output_has "/d/f (mode"
 }

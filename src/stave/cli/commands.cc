@@ -38,9 +38,10 @@ Command program() {
           .description =
               "Builds container images layer by layer, from files, with no daemon and no root, to "
               "the same bytes every time.",
-          .subcommands = {pack_verb(), config_verb(), index_verb(), copy_verb(), diff_verb(), unpack_verb(),
-                          run_verb(), ls_verb(), cat_verb(), inspect_verb(), validate_verb(), images_verb(),
-                          tag_verb(), rm_verb(), fsck_verb(), gc_verb(), version_verb(), watch_verb(),
+          .subcommands = {pack_verb(),    config_verb(),  index_verb(),    copy_verb(),    diff_verb(),
+                          unpack_verb(),  run_verb(),     ls_verb(),       cat_verb(),     tree_verb(),
+                          du_verb(),      inspect_verb(), validate_verb(), images_verb(),  tag_verb(),
+                          rm_verb(),      fsck_verb(),    gc_verb(),       version_verb(), watch_verb(),
                           complete_verb()}};
 }
 

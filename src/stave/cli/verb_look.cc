@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "stave/base/error.h"
 #include "stave/base/limits.h"
@@ -26,8 +25,6 @@ using inspect::Event;
 using inspect::Layered;
 using inspect::Origins;
 using layer::Tree;
-
-constexpr std::size_t all_levels = std::numeric_limits<std::size_t>::max();
 
 // What is printed at once: a listing has a million lines, and a pipe takes 64 KiB.
 constexpr std::size_t enough = 64 * 1024;
@@ -83,7 +80,7 @@ std::vector<Item> items_of(const Layered& layered, const Origins* origins, const
     add(at, *tree.find(at));
     return items;
   }
-  const std::size_t levels = asked.below ? all_levels : 1;
+  const std::size_t levels = asked.below ? layer::all_levels : 1;
   tree.visit_below(at, levels, add);
   if (origins == nullptr || !asked.layers) return items;
   const auto middle = static_cast<std::ptrdiff_t>(items.size());

@@ -20,6 +20,8 @@ Command run_verb();
 Command watch_verb();  // hidden: what `run` becomes
 Command ls_verb();
 Command cat_verb();
+Command tree_verb();
+Command du_verb();
 Command inspect_verb();
 Command validate_verb();
 Command images_verb();

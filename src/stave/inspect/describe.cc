@@ -8,7 +8,6 @@
 #include "stave/json/json.h"
 
 namespace stave::inspect {
-namespace {
 
 // History entries that are no empty_layer correspond to the layers, in order (config.md, "history").
 std::vector<LayerLine> layer_lines(const image::Image& image) {
@@ -26,8 +25,6 @@ std::vector<LayerLine> layer_lines(const image::Image& image) {
   }
   return lines;
 }
-
-}  // namespace
 
 Page describe(const content::BlobSource& blobs, const spec::Descriptor& root) {
   Page page{.root = root, .is_index = false, .annotations = {}, .parts = {}, .others = {}, .size = 0};

@@ -20,6 +20,9 @@ struct LayerLine {
   std::string created_by;  // of the history entry that corresponds to it (config.md, "history")
 };
 
+// Of every layer, the lowest first. A history that does not correspond to the layers says nothing of any.
+std::vector<LayerLine> layer_lines(const image::Image& image);
+
 // One image for one platform.
 struct Part {
   spec::Descriptor descriptor;

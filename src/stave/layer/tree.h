@@ -4,8 +4,10 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,6 +22,8 @@
 namespace stave::layer {
 
 struct Walking;
+
+inline constexpr std::size_t all_levels = std::numeric_limits<std::size_t>::max();
 
 // A tree in memory: about 300 bytes and the name for each entry. Not thread-safe. Copying is cheap: copies
 // share what they have in common until one of them changes it.

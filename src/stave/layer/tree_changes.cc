@@ -2,7 +2,6 @@
 // tree at hand; and visiting a tree. Both recurse, to limits::path_depth, with
 // one path that grows and shrinks.
 
-#include <limits>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -138,7 +137,7 @@ Changeset Tree::take_changes() {
 }
 
 void Tree::visit(const std::function<void(const std::string&, const Inode&)>& each) const {
-  visit_below({}, std::numeric_limits<std::size_t>::max(), each);
+  visit_below({}, all_levels, each);
 }
 
 void Tree::visit_below(std::string_view directory, std::size_t levels, const Each& each) const {

@@ -7,33 +7,12 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "unit/layer/words.h"
+#include "unit/inspect/layers.h"
 
 namespace stave::inspect {
 namespace {
 
 using namespace layer;
-
-using Entries = std::vector<Change>;
-
-Stack stack_of(const std::vector<Entries>& layers) {
-  Stack stack;
-  for (const auto& each : layers) {
-    const auto tar = std::make_shared<const std::string>(raw_tar(each));
-    stack.pieces.push_back(piece_of_tar(fmt::format("layer {}", stack.pieces.size() + 1), tar->size(), [tar] {
-      struct Kept : BytesSource {
-        explicit Kept(std::shared_ptr<const std::string> text) : BytesSource(*text), text_(std::move(text)) {}
-        std::shared_ptr<const std::string> text_;
-      };
-      return std::make_unique<Kept>(tar);
-    }));
-  }
-  return stack;
-}
-
-Layered layered(const std::vector<Entries>& layers) {
-  return Layered::read(Context{}, stack_of(layers), Digests::yes);
-}
 
 // "1 added, 2 changed (content)"
 std::string story(const std::vector<Entries>& layers, const std::string& path) {
@@ -167,27 +146,8 @@ TEST(Layered, AHostileNameIsEscaped) {
             "not_found: \"/\\x1b[2J\" does not exist; \"/\" does");
 }
 
-// A few names, so that layers meet.
-Change any_change(int number) {
-  static const std::vector<std::string> names = {"a", "a/b", "a/b/c", "d", "d/e"};
-  const std::string& path = names[static_cast<std::size_t>(number) % names.size()];
-  switch (number / 5 % 4) {
-    case 0:
-      return removed(path);
-    case 1:
-      return dir(path);
-    default:
-      return file(path, std::to_string(number / 20 % 2));
-  }
-}
-
 RC_GTEST_PROP(OriginsProperty, WhatIsThereWasNotRemovedLastAndWhatIsGoneWas, ()) {
-  std::vector<Entries> layers;
-  for (const auto& numbers : *rc::gen::container<std::vector<std::vector<int>>>(
-           rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 40)))) {
-    layers.emplace_back();
-    for (const int number : numbers) layers.back().push_back(any_change(number));
-  }
+  const auto layers = any_layers(*numbers_of_layers());
   const Layered trees = layered(layers);
   const Origins origins(trees);
   trees.tree().visit([&](const std::string& path, const Tree::Inode&) {
