@@ -89,10 +89,14 @@ load pack_helpers
   local pack=$!
   exec 5>slow
   sleep 0.5
-  (stave gc -q >/dev/null; touch collected) 3>&- 5>&- &
+  (stave gc -q >/dev/null 2>said; touch collected) 3>&- 5>&- &
   local gc=$!
   sleep 0.5
   [ ! -e collected ]
+  [ ! -s said ]
+  sleep 1.5
+  [ ! -e collected ]
+  assert_equal "$(grep -c 'waiting for others' said)" 1
   cat layer.tar >&5
   exec 5>&-
   wait "$pack"

@@ -669,6 +669,41 @@ verbs() {
   assert_stderr_has fish
 }
 
+@test "gc --older-than leaves alone what is younger" {
+  hello_image hello:1
+  stave rm hello:1
+  assert_equal "$(stave gc --older-than 1h --json | jq .blobs)" 0
+  sleep 2.1
+  assert_equal "$(stave gc --older-than 1s --json | jq .blobs)" 3
+}
+
+@test "gc --cache forgets layers and still knows how old a blob is" {
+  head -c 1500000 /dev/urandom >big
+  stave pack -q -t big --add big >/dev/null
+  stave rm big
+  sleep 2.1
+  assert_equal "$(stave gc --cache --older-than 1s --json | jq .blobs)" 3
+}
+
+@test "gc refuses an age without a unit" {
+  local age
+  for age in 7 d 7y -1d 1.5h 99999999999999999999w 10000w; do
+    run_stave gc "--older-than=$age"
+    assert_one_error 2
+    assert_stderr_has "7d"
+  done
+}
+
+@test "gc --verbose lists what goes" {
+  hello_image hello:1
+  local layer
+  layer=$(stave inspect --json hello:1 | jq -r '.images[0].layers[0].digest')
+  stave rm hello:1
+  run_stave gc --dry-run --verbose
+  assert_output_has "$layer"
+  assert_equal "$(stave gc --json | jq '.removed | length')" 3
+}
+
 # --- fsck ---
 
 # damage DIGEST: one byte of that blob of the store changes.

@@ -84,15 +84,14 @@ inline constexpr Limit document_bytes{
 inline constexpr Limit layout_index_bytes{
     1,           "layout-index-bytes",
     Unit::bytes, 64 * mib,
-    gib,         "index.json of a layout: one line for each reference, so that 64 MiB hold over 200,000"};
+    gib,         "index.json of a layout: 65,536 references with 1 KiB for each"};
 inline constexpr Limit json_values{2,
                                    "json-values",
                                    Unit::count,
                                    4'000'000,
                                    1'000'000'000,
                                    "values of one JSON document: a short member takes 15 times its text in "
-                                   "memory; 200,000 references have under 3 "
-                                   "million"};
+                                   "memory; 65,536 references have about a million"};
 inline constexpr Limit archive_members{
     3,
     "archive-members",
@@ -178,7 +177,8 @@ inline constexpr std::size_t image_layers = 127;
 // Indexes within indexes before we call it a loop.
 inline constexpr int index_depth = 8;
 
-// Descriptors of one index or layers of one manifest; a document of 8 MiB cannot hold many more.
+// Descriptors of one index or layers of one manifest, and references of a layout; a document of 8 MiB cannot
+// hold many more.
 inline constexpr std::size_t descriptors = 65536;
 
 // A path inside an image. Linux takes 4096 bytes in one system call; tars of deep trees hold longer names,

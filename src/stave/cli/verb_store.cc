@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
@@ -139,34 +141,75 @@ cache::Layers::Freed free_layers(const Invocation& invocation, bool all) {
   }
 }
 
+// "90s", "15m", "12h", "7d", "2w" in seconds.
+std::int64_t parse_age(std::string_view text) {
+  constexpr std::array<std::pair<char, std::uint64_t>, 5> units = {
+      {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}}};
+  constexpr std::uint64_t most = 100ull * 366 * 86400;
+  for (const auto& [letter, seconds] : units) {
+    if (!text.ends_with(letter)) continue;
+    const auto number = parse_number(text.substr(0, text.size() - 1));
+    if (number && *number <= most / seconds) return static_cast<std::int64_t>(*number * seconds);
+  }
+  throw Error(Kind::usage, fmt::format("--older-than: {} is no age", quote(text)),
+              "write a number and its unit, s, m, h, d or w: 7d");
+}
+
+std::string gc_json(const content::Store::Garbage& garbage, const cache::Layers::Freed& freed, bool dry_run) {
+  std::vector<std::string> files;
+  for (const auto& each : garbage.files) {
+    json::Object file;
+    file.string(each.digest ? "digest" : "path", each.digest ? each.digest->str() : printable(each.path));
+    file.number("size", each.size);
+    files.push_back(std::move(file).finish());
+  }
+  json::Object object;
+  object.number("blobs", garbage.blobs);
+  object.number("bytes", garbage.bytes);
+  object.number("cachedLayers", freed.layers);
+  object.number("cachedBytes", freed.bytes);
+  object.boolean("dryRun", dry_run);
+  object.text("removed", json::print_array(files));
+  return json::print_pretty(json::parse(std::move(object).finish(), "gc")) + "\n";
+}
+
+std::string gc_text(const content::Store::Garbage& garbage, const cache::Layers::Freed& freed, bool dry_run) {
+  std::string text = fmt::format("{} {}, {}", dry_run ? "would remove" : "removed",
+                                 plural(garbage.blobs, "blob"), human_size(garbage.bytes));
+  if (freed.layers != 0)
+    text += fmt::format("; {} from the cache, {}", plural(freed.layers, "layer"), human_size(freed.bytes));
+  return text + "\n";
+}
+
 int run_gc(const Invocation& invocation) {
-  const auto grounds = grounds_of(invocation);
-  const bool dry_run = invocation.arguments.has("--dry-run");
-  const bool everything = invocation.arguments.has("--cache");
+  const auto& arguments = invocation.arguments;
+  const bool dry_run = arguments.has("--dry-run");
+  const auto age = arguments.get("--older-than");
+  const auto before =
+      age ? std::optional(invocation.surroundings.now - parse_age(*age)) : std::optional<std::int64_t>();
   content::Store::Garbage garbage;
   cache::Layers::Freed freed;
   {
-    const auto store = place::open_store(grounds, content::Store::Access::exclusive);
+    const auto store =
+        place::open_store(grounds_of(invocation), content::Store::Access::exclusive, invocation.context);
+    // How old a blob is has to be seen before the cache lets go of it, which changes its ctime.
+    garbage = store->find_garbage(invocation.context, {}, before);
     // First what is in no store: it is counted here, what leaves the store below is counted there.
-    if (!dry_run) freed = free_layers(invocation, everything);
-    garbage = store->collect_garbage(invocation.context, {}, dry_run);
+    if (!dry_run) freed = free_layers(invocation, arguments.has("--cache"));
+    if (!dry_run) store->remove_garbage(invocation.context, garbage);
     if (!dry_run) free_layers(invocation, false);
   }
   if (invocation.json) {
-    json::Object object;
-    object.number("blobs", garbage.blobs);
-    object.number("bytes", garbage.bytes);
-    object.number("cachedLayers", freed.layers);
-    object.number("cachedBytes", freed.bytes);
-    object.boolean("dryRun", dry_run);
-    invocation.print(json::print_pretty(json::parse(std::move(object).finish(), "gc")) + "\n");
-  } else if (!invocation.quiet) {
-    std::string text = fmt::format("{} {}, {}", dry_run ? "would remove" : "removed",
-                                   plural(garbage.blobs, "blob"), human_size(garbage.bytes));
-    if (freed.layers != 0)
-      text += fmt::format("; {} from the cache, {}", plural(freed.layers, "layer"), human_size(freed.bytes));
-    invocation.print(text + "\n");
+    invocation.print(gc_json(garbage, freed, dry_run));
+    return 0;
   }
+  if (arguments.has("--verbose")) {
+    Table table({{"FILE"}, {"SIZE", true}});
+    for (const auto& each : garbage.files)
+      table.add({each.digest ? each.digest->str() : each.path, human_size(each.size)});
+    if (!table.empty()) invocation.print(table.render(invocation.color()));
+  }
+  if (!invocation.quiet) invocation.print(gc_text(garbage, freed, dry_run));
   return 0;
 }
 
@@ -217,11 +260,16 @@ Command gc_verb() {
       .summary = "free the space of blobs that nothing refers to",
       .description =
           "Removes blobs of the local store that no image refers to, and layers that only the cache of "
-          "`pack` still holds. Waits until no other stave works in the store."};
-  verb.options = {{.names = "-n,--dry-run", .value = "", .help = "only say what would go from the store"},
-                  {.names = "--cache", .value = "", .help = "forget all layers packed before"},
-                  {.names = "--json", .value = "", .help = "print the result as JSON"}};
-  verb.examples = {{"stave gc --dry-run", "how much would that free?"}};
+          "`pack` still holds. Waits until no other stave works in the store, and says so when that takes "
+          "longer than a second."};
+  verb.options = {
+      {.names = "-n,--dry-run", .value = "", .help = "only say what would go from the store"},
+      {.names = "--older-than", .value = "AGE", .help = "keep blobs that are younger: 90s, 15m, 12h, 7d, 2w"},
+      {.names = "-v,--verbose", .value = "", .help = "list what goes"},
+      {.names = "--cache", .value = "", .help = "forget all layers packed before"},
+      {.names = "--json", .value = "", .help = "print the result as JSON"}};
+  verb.examples = {{"stave gc --dry-run --verbose", "what would go, and how much would that free?"},
+                   {"stave gc --older-than 7d", "leave alone what was made this week"}};
   verb.run = run_gc;
   return verb;
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -39,13 +40,12 @@ std::set<Digest> find_kept(const Store& store, const std::vector<spec::Descripto
 // The files of a layout that may go.
 class Sweep {
  public:
-  struct File {
-    std::string path;
-    std::uint64_t size;
-  };
+  using File = Store::Garbage::File;
 
-  Sweep(const Context& context, const Store& store, const fs::Dir& root, const std::set<Digest>& kept)
-      : context_(context), store_(store), root_(root), kept_(kept) {}
+  // Blobs that were touched at `before` or later stay.
+  Sweep(const Context& context, const Store& store, const fs::Dir& root, const std::set<Digest>& kept,
+        std::optional<std::int64_t> before)
+      : context_(context), store_(store), root_(root), kept_(kept), before_(before) {}
 
   std::vector<File> find() {
     look_into("", std::nullopt);
@@ -56,7 +56,7 @@ class Sweep {
     }
     std::vector<File> files = std::move(left_behind_);
     for (const auto& blob : unreachable_) {
-      if (!is_target(blob)) files.push_back({blob_path(blob.digest), blob.stat.size});
+      if (!is_target(blob)) files.push_back({blob_path(blob.digest), blob.digest, blob.stat.size});
     }
     return files;
   }
@@ -80,7 +80,7 @@ class Sweep {
       const std::string path = directory.empty() ? file_name : directory + "/" + file_name;
       const auto stat = root_.get(path);
       if (left_behind) {
-        if (stat.type == fs::FileType::regular) left_behind_.push_back({path, stat.size});
+        if (stat.type == fs::FileType::regular) left_behind_.push_back({path, std::nullopt, stat.size});
       } else {
         judge({*digest, stat});
       }
@@ -92,11 +92,16 @@ class Sweep {
   void judge(const Blob& blob) {
     const bool symlink = blob.stat.type == fs::FileType::symlink;
     if (!symlink && blob.stat.type != fs::FileType::regular) return;
-    if (!kept_.contains(blob.digest)) {
+    if (!kept_.contains(blob.digest) && !is_young(blob.stat)) {
       unreachable_.push_back(blob);
     } else if (symlink) {
       if (const auto inode = target_of(blob.digest)) targets_.insert(*inode);
     }
+  }
+
+  // A ctime later than the mtime is that of a name it was given since, by the cache for example.
+  bool is_young(const fs::Stat& stat) const {
+    return before_ && std::max(stat.mtime.seconds, stat.ctime.seconds) >= *before_;
   }
 
   bool is_target(const Blob& blob) const {
@@ -119,6 +124,7 @@ class Sweep {
   const Store& store_;
   const fs::Dir& root_;
   const std::set<Digest>& kept_;
+  std::optional<std::int64_t> before_;
   std::vector<File> left_behind_;
   std::vector<Blob> unreachable_;
   std::set<Inode> targets_;
@@ -126,18 +132,31 @@ class Sweep {
 
 }  // namespace
 
-Store::Garbage Store::collect_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
-                                      bool dry_run) const {
+Store::Garbage Store::find_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
+                                   std::optional<std::int64_t> before) const {
   if (access_ != Access::exclusive)
     throw Error(Kind::internal, "garbage is collected under the exclusive lock only");
   const auto kept = find_kept(*this, roots);
   Garbage garbage;
-  for (const auto& file : Sweep(context, *this, root_, kept).find()) {
+  garbage.files = Sweep(context, *this, root_, kept, before).find();
+  garbage.blobs = garbage.files.size();
+  for (const auto& file : garbage.files) garbage.bytes += file.size;
+  return garbage;
+}
+
+void Store::remove_garbage(const Context& context, const Garbage& garbage) const {
+  if (access_ != Access::exclusive)
+    throw Error(Kind::internal, "garbage is removed under the exclusive lock only");
+  for (const auto& file : garbage.files) {
     context.check();
-    if (!dry_run) root_.remove_file(file.path);
-    ++garbage.blobs;
-    garbage.bytes += file.size;
+    root_.remove_file(file.path);
   }
+}
+
+Store::Garbage Store::collect_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
+                                      bool dry_run) const {
+  auto garbage = find_garbage(context, roots);
+  if (!dry_run) remove_garbage(context, garbage);
   return garbage;
 }
 
@@ -151,7 +170,7 @@ Store::Garbage Store::take_back(const Context& context, const std::string& path,
   std::set<std::string> paths;
   for (const auto& digest : made) paths.insert(blob_path(digest));
   const auto kept = find_kept(store, {});
-  for (const auto& file : Sweep(context, store, store.root_, kept).find()) {
+  for (const auto& file : Sweep(context, store, store.root_, kept, std::nullopt).find()) {
     if (!paths.contains(file.path)) continue;
     store.root_.remove_file(file.path);
     ++garbage.blobs;

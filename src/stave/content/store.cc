@@ -13,6 +13,7 @@
 #include "stave/base/limits.h"
 #include "stave/base/text.h"
 #include "stave/content/layout.h"
+#include "stave/content/lock_wait.h"
 
 namespace stave::content {
 namespace {
@@ -72,6 +73,25 @@ class Made {
   std::vector<Digest> digests_;
 };
 
+namespace {
+
+// A file of another size is damage. One of the same size is believed unless it is so small that reading it is
+// nothing beside the fsync of a new one (0.6 ms for 1 MiB, against 1 to 10): documents heal by being made
+// again, for layers there is fsck.
+bool looks_sound(const fs::Dir& directory, const fs::Stat& there, const Blob& blob) {
+  constexpr std::uint64_t small = 1024 * 1024;
+  if (there.type != fs::FileType::regular || there.size != blob.size) return false;
+  if (blob.size > small) return true;
+  try {
+    const auto text = fs::read_file(directory.open_file(blob.digest.hex()), small, blob.digest.hex());
+    return digest_of(as_bytes(text), blob.digest.algorithm()) == blob.digest;
+  } catch (const Error&) {
+    return false;  // it cannot be read, so nobody else could either
+  }
+}
+
+}  // namespace
+
 BlobWriter::BlobWriter(fs::Dir directory, std::optional<Hasher> hasher, std::shared_ptr<Made> made)
     : directory_(std::move(directory)),
       file_(fs::TempFile::in(directory_)),
@@ -109,9 +129,9 @@ Blob BlobWriter::commit_as(const Digest& digest, std::uint64_t size) && {
 
 Blob BlobWriter::publish(const Digest& digest) && {
   const Blob blob{digest, file_.size()};
-  // A file of the same name and another size is damage; the bytes at hand are known to be right.
+  // What is damaged is replaced: the bytes at hand are known to be right.
   const auto there = directory_.find(digest.hex());
-  const bool damaged = there && (there->type != fs::FileType::regular || there->size != blob.size);
+  const bool damaged = there && !looks_sound(directory_, *there, blob);
   std::move(file_).publish(digest.hex(),
                            damaged ? fs::TempFile::Existing::replace : fs::TempFile::Existing::keep);
   if (!there) made_->add(digest);
@@ -127,24 +147,27 @@ bool Store::is_layout(const std::string& path) {
   }
 }
 
-Store Store::open(const std::string& path, Access access) {
+Store Store::open(const std::string& path, Access access, const Context& context) {
   Store store(fs::Dir::open(path), access);
-  const auto mode = access == Access::exclusive ? fs::Lock::Mode::exclusive : fs::Lock::Mode::shared;
   // The lock is on the directory itself: flock works for whoever can read it, and no lock file litters the
   // layout.
-  store.lock_ = fs::Lock::take(store.root_.handle(), mode);
+  if (access == Access::exclusive) {
+    store.lock_ = wait_for_lock(context, store.root_, fs::Lock::Mode::exclusive);
+  } else {
+    store.lock_ = fs::Lock::take(store.root_.handle(), fs::Lock::Mode::shared);
+  }
   check_layout(store.root_);
   return store;
 }
 
-Store Store::create(const std::string& path, std::uint32_t mode, Access access) {
+Store Store::create(const std::string& path, std::uint32_t mode, Access access, const Context& context) {
   const auto root = fs::Dir::create(path, mode);
   if (!root.find(layout_file)) {
     // Of several creators one makes it, and the others find it made.
     const auto lock = fs::Lock::take(root.handle(), fs::Lock::Mode::exclusive);
     if (!root.find(layout_file)) make_layout(root, mode);
   }
-  return open(path, access);
+  return open(path, access, context);
 }
 
 Store::Store(fs::Dir root, Access access)

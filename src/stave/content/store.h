@@ -34,7 +34,7 @@ class BlobWriter : public Sink {
   void write(Bytes bytes) override;
 
   // fsync, then publish under blobs/<algorithm>/<hex>. A blob that is there already, with the same size,
-  // stays: its content is verified when it is read.
+  // stays (its content is verified when it is read), unless it is small and damaged.
   Blob commit() &&;
   // The same, for bytes from elsewhere: throws Kind::mismatch, and nothing was published, unless they are
   // what was wanted.
@@ -62,11 +62,13 @@ class Store : public BlobSource {
   enum class Access : std::uint8_t { shared, exclusive };
 
   // An existing layout. Kind::not_found if there is no such directory, Kind::invalid if it is no layout,
-  // Kind::unsupported for another imageLayoutVersion than 1.x.y. `exclusive` waits for every other user.
-  static Store open(const std::string& path, Access access = Access::shared);
+  // Kind::unsupported for another imageLayoutVersion than 1.x.y. `exclusive` waits for every other user: the
+  // person is told after a second, and a stop request ends it.
+  static Store open(const std::string& path, Access access = Access::shared, const Context& context = {});
   // The same, made first where there is nothing or an empty directory; `mode` is that of new directories. A
   // directory that holds something else is Kind::exists.
-  static Store create(const std::string& path, std::uint32_t mode, Access access = Access::shared);
+  static Store create(const std::string& path, std::uint32_t mode, Access access = Access::shared,
+                      const Context& context = {});
   // Is there a layout (a file oci-layout) at `path`?
   static bool is_layout(const std::string& path);
 
@@ -100,13 +102,24 @@ class Store : public BlobSource {
   bool retag(std::string_view name, const Digest& expected, const spec::Descriptor& descriptor) const;
 
   struct Garbage {
+    struct File {
+      std::string path;              // in the layout
+      std::optional<Digest> digest;  // none: what a killed writer left
+      std::uint64_t size;
+    };
     std::size_t blobs = 0;
     std::uint64_t bytes = 0;
+    std::vector<File> files = {};
   };
-  // Removes every blob that no reference of index.json (and none of `roots`) reaches, and what killed writers
-  // left. Needs Access::exclusive. A document that is there and cannot be read stops it before anything is
-  // removed; one that is absent (a platform that was left out) refers to nothing. Files that bear no digest's
-  // name stay. With `dry_run` it only counts.
+  // Every blob that no reference of index.json (and none of `roots`) reaches, and what killed writers left.
+  // Needs Access::exclusive. A document that is there and cannot be read is an error: what hangs below it
+  // cannot be known; one that is absent (a platform that was left out) refers to nothing. Files that bear no
+  // digest's name are not ours to judge. With `before` (seconds since the epoch) only blobs whose mtime and
+  // ctime are older: who puts blobs in one step and refers to them in another has so much time.
+  Garbage find_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
+                       std::optional<std::int64_t> before = {}) const;
+  void remove_garbage(const Context& context, const Garbage& garbage) const;
+  // Finds it and, unless `dry_run`, removes it. Nothing is removed before all of it is found.
   Garbage collect_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
                           bool dry_run) const;
 

@@ -204,12 +204,13 @@ Located open_stored(const Words& words, const Grounds& grounds) {
 
 }  // namespace
 
-std::shared_ptr<const content::Store> open_store(const Grounds& grounds, content::Store::Access access) {
+std::shared_ptr<const content::Store> open_store(const Grounds& grounds, content::Store::Access access,
+                                                 const Context& context) {
   if (grounds.store.empty()) {
     throw Error(Kind::usage, "there is no place for the store: neither XDG_DATA_HOME nor HOME is set",
                 "say where with --store DIR or STAVE_STORE");
   }
-  return std::make_shared<const content::Store>(content::Store::create(grounds.store, 0700, access));
+  return std::make_shared<const content::Store>(content::Store::create(grounds.store, 0700, access, context));
 }
 
 std::optional<std::string> find_name(const content::Store& store, std::string_view name) {

@@ -35,9 +35,10 @@ struct Located {
   std::string name;       // what it is called there, with tag; empty: it has no name
 };
 
-// The local store, made on first use (mode 0700).
+// The local store, made on first use (mode 0700). `context` is for waiting, as of Store::open.
 std::shared_ptr<const content::Store> open_store(
-    const Grounds& grounds, content::Store::Access access = content::Store::Access::shared);
+    const Grounds& grounds, content::Store::Access access = content::Store::Access::shared,
+    const Context& context = {});
 
 // Opens an image for reading. Kind::not_found says what was tried and what there is; Kind::usage when a place
 // holds several images and none was named.

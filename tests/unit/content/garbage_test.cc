@@ -1,10 +1,12 @@
 // Garbage: exactly what nothing reaches goes, and nothing at all when in doubt.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <set>
 
+#include "stave/fs/link.h"
 #include "unit/content/layout.h"
 
 namespace stave::content {
@@ -62,6 +64,39 @@ TEST(Garbage, ADryRunCountsAndKeeps) {
   const auto garbage = layout.store.collect_garbage({}, {}, true);
   EXPECT_EQ(garbage.blobs, 3u);
   EXPECT_EQ(layout.blobs(), before);
+}
+
+TEST(Garbage, YoungBlobsStay) {
+  const Layout layout;
+  picture(layout.store, "a");
+  const auto now = fs::change_clock().seconds;
+  EXPECT_EQ(layout.store.find_garbage({}, {}, now - 60).blobs, 0u);
+  EXPECT_EQ(layout.store.find_garbage({}, {}, now + 60).blobs, 3u);
+}
+
+// Whoever copied an old blob in has just begun to count on it.
+TEST(Garbage, AnOldFileWithANewNameIsYoung) {
+  const Layout layout;
+  const auto blob = layout.store.put("garbage");
+  const struct ::timespec old[2] = {{.tv_sec = 1000, .tv_nsec = 0}, {.tv_sec = 1000, .tv_nsec = 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, layout.file(blob.digest).c_str(), old, 0), 0);
+  EXPECT_EQ(layout.store.find_garbage({}, {}, fs::change_clock().seconds - 60).blobs, 0u);
+}
+
+TEST(Garbage, WhatAKilledWriterLeftGoesAtAnyAge) {
+  const Layout layout;
+  testing::write(layout.scratch.path("s/blobs/sha256/.stave-tmp-1-0"), "half");
+  EXPECT_EQ(layout.store.find_garbage({}, {}, 0).blobs, 1u);
+}
+
+TEST(Garbage, IsListed) {
+  const Layout layout;
+  const auto blob = layout.store.put("garbage");
+  const auto garbage = layout.store.find_garbage({}, {});
+  ASSERT_EQ(garbage.files.size(), 1u);
+  EXPECT_EQ(garbage.files.front().digest, blob.digest);
+  EXPECT_EQ(garbage.files.front().path, "blobs/sha256/" + blob.digest.hex());
+  EXPECT_EQ(garbage.files.front().size, 7u);
 }
 
 TEST(Garbage, RootsThatAreHandedInStay) {

@@ -148,6 +148,15 @@ TEST(Blobs, OneOfTheRightSizeAndWrongContentIsFoundOutWhenRead) {
   EXPECT_EQ(failure([&] { read_document(store, descriptor); }), "mismatch");
 }
 
+TEST(Blobs, ADamagedSmallOneIsHealedByPuttingItAgain) {
+  const Scratch scratch;
+  const Store store = Store::create(scratch.path("s"), 0755);
+  const auto descriptor = store.put("hello", "text/plain");
+  testing::write(blob_file(store, descriptor.digest), "hallo");
+  store.put("hello");
+  EXPECT_EQ(read_document(store, descriptor), "hello");
+}
+
 TEST(Blobs, ADirectoryInTheirPlaceIsAnError) {
   const Scratch scratch;
   const Store store = Store::create(scratch.path("s"), 0755);
