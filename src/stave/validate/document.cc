@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <utility>
+#include <vector>
 
 #include "stave/base/error.h"
 #include "stave/base/limits.h"
@@ -255,13 +256,14 @@ void Item::report(std::string_view code, std::string found) const {
 
 void check_lookalikes(const Item& object, std::initializer_list<std::string_view> known) {
   if (!object.is_object()) return;
+  std::vector<std::string> folded_known;
+  for (const std::string_view each : known) folded_known.push_back(folded(each));
   object.each([&](const Item& member) {
     if (std::find(known.begin(), known.end(), member.name()) != known.end()) return;
-    const std::string here = folded(member.name());
-    const auto like =
-        std::find_if(known.begin(), known.end(), [&](std::string_view each) { return folded(each) == here; });
-    if (like != known.end())
-      member.report("W007", fmt::format("{} is nearly {}", quote(member.name()), quote(*like)));
+    const auto like = std::find(folded_known.begin(), folded_known.end(), folded(member.name()));
+    if (like == folded_known.end()) return;
+    const std::string_view meant = *(known.begin() + (like - folded_known.begin()));
+    member.report("W007", fmt::format("{} is nearly {}", quote(member.name()), quote(meant)));
   });
 }
 

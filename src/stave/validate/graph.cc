@@ -44,19 +44,22 @@ bool Walk::is_new(const Reference& reference, Role role) {
   return seen_.emplace(reference.descriptor.digest, role).second;
 }
 
-// How many bytes there are, if any; says once for each blob that it is absent.
-std::optional<std::uint64_t> Walk::check_stored(const Reference& reference) {
-  const Digest& digest = reference.descriptor.digest;
-  std::optional<std::uint64_t> size;
-  std::string why = "is not there";
+// How many bytes there are, if any. What stands there and is no file is as good as absent.
+std::optional<std::uint64_t> Walk::find_size(const Digest& digest) const {
   try {
-    size = blobs_.find_size(digest);
+    return blobs_.find_size(digest);
   } catch (const Error& error) {
     if (error.kind() != Kind::invalid && error.kind() != Kind::not_found) throw;
-    why = error.what();
+    return std::nullopt;
   }
+}
+
+// The same, and it is said once for each blob that it is absent.
+std::optional<std::uint64_t> Walk::check_stored(const Reference& reference) {
+  const Digest& digest = reference.descriptor.digest;
+  const auto size = find_size(digest);
   if (!size && missing_.insert(digest).second)
-    report_.add("W109", reference.digest_where, fmt::format("{} {}", digest.str(), why));
+    report_.add("W109", reference.digest_where, fmt::format("{} is not there", digest.str()));
   return size;
 }
 
@@ -122,18 +125,16 @@ void Walk::visit_document(const Reference& reference, Role role, int depth) {
   const auto text = read_document(reference);
   if (!text) return;
   IndexFacts index;
-  bool is_index = false;
-  {
+  {  // the document and its outline are gone before the walk goes deeper
     const auto document = parse(reference, *text, report_);
     if (!document) return;
     const Item root = document->root();
     const auto sort = sort_of(root, role == Role::index ? Sort::index : Sort::manifest);
     if (sort == Sort::manifest) return visit_manifest(reference, root, *text, depth);
     if (sort != Sort::index) return;
-    is_index = true;
     index = check_index(root, false);
   }
-  if (is_index) visit_index(index, depth + 1);
+  visit_index(index, depth + 1);
 }
 
 void Walk::visit_index(const IndexFacts& facts, int depth) {
@@ -146,7 +147,7 @@ void Walk::visit_index(const IndexFacts& facts, int depth) {
 
 // A subject need not be there (manifest.md, "subject").
 void Walk::visit_subject(const std::optional<Reference>& subject, int depth) {
-  if (subject && blobs_.find_size(subject->descriptor.digest)) visit(*subject, depth + 1);
+  if (subject && find_size(subject->descriptor.digest)) visit(*subject, depth);
 }
 
 void Walk::check_entry_platform(const Reference& entry) {
@@ -172,13 +173,13 @@ void Walk::visit_manifest(const Reference& reference, const Item& root, const st
     visit(*facts.config, depth + 1);
   }
   visit_layers(facts);
-  visit_subject(facts.subject, depth);
+  visit_subject(facts.subject, depth + 1);
 }
 
 void Walk::visit_layers(const ManifestFacts& facts) {
   for (const Reference& layer : facts.layers) {
     // Such layers are downloaded from elsewhere, and nobody has them in an image (layer.md).
-    if (is_nondistributable(layer.descriptor) && !blobs_.find_size(layer.descriptor.digest)) continue;
+    if (is_nondistributable(layer.descriptor) && !find_size(layer.descriptor.digest)) continue;
     context_.check();
     static_cast<void>(is_new(layer, Role::leaf));
     check_size(layer);

@@ -35,6 +35,7 @@ class Walk {
   static Role role_of(const spec::Descriptor& descriptor);
 
   bool is_new(const Reference& reference, Role role);
+  std::optional<std::uint64_t> find_size(const Digest& digest) const;
   std::optional<std::uint64_t> check_stored(const Reference& reference);
   void check_size(const Reference& reference);
   std::optional<std::string> read_document(const Reference& reference);
