@@ -44,8 +44,7 @@ bool is_offset(std::string_view text) {
 
 void check_created(const Item& owner, const Shape& of) {
   const auto item = owner.get("created", Type::string, of, false);
-  // Docker writes nothing where Go has a zero time, which is as good as absent.
-  if (item && !item->string().empty() && !is_rfc3339(item->string()))
+  if (item && !is_rfc3339(item->string()))
     item->report("E406", fmt::format("{} is no date and time", quote(item->string())));
 }
 

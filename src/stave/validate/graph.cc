@@ -151,24 +151,25 @@ void Walk::visit_subject(const std::optional<Reference>& subject, int depth) {
 }
 
 void Walk::check_entry_platform(const Reference& entry) {
-  const auto image = platforms_.find(entry.descriptor.digest);
-  if (image == platforms_.end() || !image->second) return;
+  const auto found = platforms_.find(entry.descriptor.digest);
+  if (found == platforms_.end() || !found->second) return;
+  const spec::Platform& own = *found->second;
   const auto& said = entry.descriptor.platform;
   if (!said) {
-    report_.add("W208", entry.where, fmt::format("its image is for {}", quote(image->second->str())));
+    report_.add("W208", entry.where, fmt::format("its image is for {}", quote(own.str())));
     return;
   }
-  const spec::Platform index = spec::normalised(*said), config = spec::normalised(*image->second);
+  const spec::Platform index = spec::normalised(*said), config = spec::normalised(own);
   if (index.os == config.os && index.architecture == config.architecture && index.variant == config.variant)
     return;
   report_.add("W209", entry.where,
-              fmt::format("{} here, {} in the config", quote(said->str()), quote(image->second->str())));
+              fmt::format("{} here, {} in the config", quote(said->str()), quote(own.str())));
 }
 
 void Walk::visit_manifest(const Reference& reference, const Item& root, const std::string& text, int depth) {
   const ManifestFacts facts = check_manifest(root);
   if (facts.config && spec::media::is_config(facts.config->descriptor.media_type)) {
-    add_image(reference, text, facts);
+    add_image(reference, *facts.config, facts, text);
   } else if (facts.config) {
     visit(*facts.config, depth + 1);
   }
@@ -186,11 +187,12 @@ void Walk::visit_layers(const ManifestFacts& facts) {
   }
 }
 
-void Walk::add_image(const Reference& reference, const std::string& text, const ManifestFacts& facts) {
+void Walk::add_image(const Reference& reference, const Reference& config_reference,
+                     const ManifestFacts& facts, const std::string& text) {
   ImageUse image;
   image.where.file = file_of(reference.descriptor.digest);
-  image.config_where.file = file_of(facts.config->descriptor.digest);
-  const ConfigFacts config = read_config(*facts.config, facts.layer_count, image);
+  image.config_where.file = file_of(config_reference.descriptor.digest);
+  const ConfigFacts config = read_config(config_reference, facts.layer_count, image);
   platforms_.emplace(reference.descriptor.digest, config.platform);
   if (config.platform) {
     image.platform = config.platform->str();

@@ -40,7 +40,7 @@ bool is_version(std::string_view text, std::string_view prefix, bool minor) {
 
 // The table of image-index.md, "Platform Variants". Its dots go on as Go's document does.
 bool is_variant(std::string_view architecture, std::string_view variant) {
-  if (architecture == "arm") return variant == "v6" || variant == "v7" || variant == "v8" || variant == "v5";
+  if (architecture == "arm") return variant == "v6" || variant == "v7" || variant == "v8";
   if (architecture == "arm64") return is_version(variant, "v", true);
   if (architecture == "ppc64le" || architecture == "ppc64") return is_version(variant, "power", false);
   if (architecture == "riscv64") return variant.starts_with("rva") && variant.ends_with("u64");

@@ -12,7 +12,7 @@ constexpr std::string_view by_schema = "the schemas of the spec say so";
 constexpr std::string_view by_type = "the spec gives the type without a keyword, and no reader takes another";
 constexpr std::string_view by_practice = "legal, and known to go wrong";
 
-constexpr std::array<Beyond, 35> all = {{
+constexpr std::array<Beyond, 38> all = {{
     {"E006", "no reader is without limits, and what was not read was not checked"},
     {"W007", "readers in Go ignore the case of names"},
     {"E008", "CVE-2021-41190: readers differ in what such bytes are"},
@@ -35,6 +35,7 @@ constexpr std::array<Beyond, 35> all = {{
     {"W413", without_keyword},
     {"W414", without_keyword},
     {"W605", without_keyword},
+    {"W608", without_keyword},
     {"E501", "the media type says what the bytes are"},
     {"E506", "the spec warns that extracting such a layer may fail, and it does"},
     {"E511", by_practice},
@@ -42,10 +43,12 @@ constexpr std::array<Beyond, 35> all = {{
     {"E514", by_practice},
     {"W516", by_practice},
     {"W517", by_practice},
+    {"W519", by_practice},
     {"W520", by_practice},
     {"W521", by_practice},
     {"E522", "the media type says what the bytes are"},
     {"W523", by_practice},
+    {"E526", by_practice},
     {"W527", by_practice},
     {"E530", "stave has limits, as every reader should"},
 }};

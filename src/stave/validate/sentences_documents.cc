@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::string_view of_authors = "it is asked of the authors of specifications";
 constexpr std::string_view of_formats = "it is asked of the authors of document formats";
-constexpr std::string_view of_order =
-    "the order is what the document says; nothing else tells which was meant";
 constexpr std::string_view of_readers = "it is asked of readers: what they do, not what is in a file";
 constexpr std::string_view of_tolerant =
     "it forbids readers an error, and a file breaks nothing by it; stave reports none";
@@ -146,10 +144,10 @@ constexpr std::array<Sentence, 28> manifest = {{
      "E302 E010 E011", ""},
     {"manifest.md", 16, "image-manifest-property-descriptions", "SHOULD", "there is at least one layer",
      "W306", ""},
-    {"manifest.md", 17, "image-manifest-property-descriptions", "MUST", "the base layer comes first", "",
-     of_order},
+    {"manifest.md", 17, "image-manifest-property-descriptions", "MUST", "the base layer comes first",
+     "E404 E502", ""},
     {"manifest.md", 18, "image-manifest-property-descriptions", "MUST",
-     "the other layers follow in the order in which they are stacked", "", of_order},
+     "the other layers follow in the order in which they are stacked", "E404 E502", ""},
     {"manifest.md", 19, "image-manifest-property-descriptions", "MUST",
      "the file system is what the layers make on an empty directory", "", of_readers},
     {"manifest.md", 20, "image-manifest-property-descriptions", "MUST",

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,7 +44,8 @@ class Walk {
   void visit_document(const Reference& reference, Role role, int depth);
   void visit_manifest(const Reference& reference, const Item& root, const std::string& text, int depth);
   void visit_layers(const ManifestFacts& facts);
-  void add_image(const Reference& reference, const std::string& text, const ManifestFacts& facts);
+  void add_image(const Reference& reference, const Reference& config_reference, const ManifestFacts& facts,
+                 const std::string& text);
   ConfigFacts read_config(const Reference& config, std::size_t layers, ImageUse& image);
   void visit_subject(const std::optional<Reference>& subject, int depth);
   void check_entry_platform(const Reference& entry);
