@@ -122,6 +122,13 @@ big_image() {
   screen | grep -E '^    1 ' | grep -q '…$'
 }
 
+@test "inspect shows in full what made a layer, below itself" {
+  hello_image hello:1 --add greeting:/a/rather/long/path/for/a/greeting
+  terminal 66
+  type_line 'clear; stave inspect hello:1'
+  wait_for_screen '^ +/a/rather/long/path'
+}
+
 @test "inspect keeps long values whole in a pipe" {
   hello_image hello:1 --label "words=$(printf 'word %.0s' $(seq 30))end"
   run_stave inspect hello:1

@@ -90,10 +90,7 @@ std::string rfc3339(std::int64_t seconds) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
 }
 
-namespace {
-
-// "2024-09-06T12:05:36Z", "2024-09-06T14:05:36.25+02:00" (RFC 3339, 5.6); nullopt if it is none.
-std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
+std::optional<std::int64_t> find_rfc3339(std::string_view text) {
   const auto number = [&](std::size_t at, std::size_t length) -> std::optional<std::int64_t> {
     if (at + length > text.size()) return std::nullopt;
     const auto value = parse_number(text.substr(at, length));
@@ -128,14 +125,27 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
   return static_cast<std::int64_t>(days) * 86400 + *hour * 3600 + *minute * 60 + *second - offset;
 }
 
-}  // namespace
+std::string age_text(std::int64_t seconds) {
+  if (seconds < 0) return "in the future";
+  struct Unit {
+    std::int64_t seconds;
+    const char* noun;
+  };
+  static constexpr std::array<Unit, 5> units = {
+      {{365 * 86400, "year"}, {30 * 86400, "month"}, {86400, "day"}, {3600, "hour"}, {60, "minute"}}};
+  for (const auto& unit : units) {
+    if (const auto count = seconds / unit.seconds; count >= 2)
+      return fmt::format("{} ago", plural(static_cast<std::size_t>(count), unit.noun));
+  }
+  return fmt::format("{} ago", plural(static_cast<std::size_t>(seconds), "second"));
+}
 
 std::int64_t parse_time(std::string_view text, std::string_view option) {
   const std::string_view digits = text.starts_with('@') ? text.substr(1) : text;
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
   if (error == std::errc() && end == digits.data() + digits.size() && !digits.empty()) return seconds;
-  if (const auto time = parse_rfc3339(text)) return *time;
+  if (const auto time = find_rfc3339(text)) return *time;
   throw Error(Kind::usage, fmt::format("{}: {} is not a time", option, quote(text)),
               "write 2024-09-06T12:05:36Z, or seconds since 1970");
 }

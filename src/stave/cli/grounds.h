@@ -34,6 +34,10 @@ std::optional<std::int64_t> source_date_epoch(const Surroundings& surroundings);
 
 // RFC 3339 in UTC, with seconds. Kind::usage outside of the years 1 to 9999.
 std::string rfc3339(std::int64_t seconds);
+// "2024-09-06T12:05:36Z", "2024-09-06T14:05:36.25+02:00" (RFC 3339, 5.6); nullopt if it is none.
+std::optional<std::int64_t> find_rfc3339(std::string_view text);
+// "3 days ago", in the largest unit of which there are at least two; "in the future" for less than 0.
+std::string age_text(std::int64_t seconds);
 // A time as a person gives it: RFC 3339, or "@SECONDS" or plain SECONDS since 1970. Kind::usage otherwise.
 std::int64_t parse_time(std::string_view text, std::string_view option);
 

@@ -49,8 +49,9 @@ std::vector<Stored> stored_of(const Layers& layers) {
     return all;
   }
   for (const auto& line : inspect::layer_lines(*layers.image)) {
-    all.push_back(
-        {.digest = line.descriptor.digest.str(), .size = line.descriptor.size, .made_by = line.created_by});
+    all.push_back({.digest = line.descriptor.digest.str(),
+                   .size = line.descriptor.size,
+                   .made_by = inspect::readable_command(line.created_by)});
   }
   return all;
 }

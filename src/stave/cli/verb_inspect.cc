@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "stave/base/error.h"
 #include "stave/base/text.h"
 #include "stave/cli/grounds.h"
@@ -44,7 +46,7 @@ class PageText {
       field("Platform", part.descriptor.platform->str());
     }
     field("Size", fmt::format("{} in {}", human_size(part.size), plural(part.layers.size(), "layer")));
-    field("Created", config.created);
+    field("Created", created(config.created));
     field("Author", config.author);
     if (config.entrypoint) field("Entrypoint", json::print_strings(*config.entrypoint));
     if (config.cmd) field("Cmd", json::print_strings(*config.cmd));
@@ -62,15 +64,18 @@ class PageText {
 
   void layers(const inspect::Part& part) {
     if (part.layers.empty()) return;
-    Table table({{"LAYER", true}, {"DIGEST"}, {"SIZE", true}, {"TYPE"}, {"MADE BY"}});
-    std::size_t number = 0;
-    for (const auto& layer : part.layers) {
-      table.add({std::to_string(++number), layer.descriptor.digest.short_hex(),
-                 human_size(layer.descriptor.size), kind(layer.descriptor.media_type), layer.created_by});
-    }
+    // What made a layer is shown in full: on a terminal it goes on in its column.
+    const std::string bare = layer_table(part, 0).render(false);
+    const std::size_t before = indent_.size() + bare.find(made_by);
+    const auto& surroundings = invocation_.surroundings;
+    constexpr std::size_t least = 20;
+    const bool fold = surroundings.stdout_is_terminal && surroundings.columns >= before + least;
     text_ += "\n";
-    for (const auto& line : split(table.render(false), '\n')) {
-      if (!line.empty()) text_ += cut(indent_ + line) + "\n";
+    for (const auto& line :
+         split(layer_table(part, fold ? surroundings.columns - before : no_end).render(false), '\n')) {
+      if (line.empty()) continue;
+      const bool cut = surroundings.stdout_is_terminal && !fold;
+      text_ += (cut ? fit(indent_ + line, surroundings.columns, surroundings.utf8) : indent_ + line) + "\n";
     }
   }
 
@@ -98,13 +103,33 @@ class PageText {
     return wrap(text, surroundings.columns - left);
   }
 
-  // A row of a table ends where the terminal does: its last column is the longest, and the least needed.
-  std::string cut(const std::string& line) const {
-    const auto& surroundings = invocation_.surroundings;
-    return surroundings.stdout_is_terminal ? fit(line, surroundings.columns, surroundings.utf8) : line;
+  // With what made each in lines of at most `columns`; 0: without.
+  static Table layer_table(const inspect::Part& part, std::size_t columns) {
+    Table table({{"LAYER", true}, {"DIGEST"}, {"SIZE", true}, {"TYPE"}, {made_by}});
+    std::size_t number = 0;
+    for (const auto& layer : part.layers) {
+      std::vector<std::string> command;
+      if (columns != 0) command = wrap(one_line(inspect::readable_command(layer.created_by)), columns);
+      table.add({std::to_string(++number), layer.descriptor.digest.short_hex(),
+                 human_size(layer.descriptor.size), kind(layer.descriptor.media_type),
+                 command.empty() ? "" : command.front()});
+      for (std::size_t i = 1; i < command.size(); ++i) table.add({"", "", "", "", command[i]});
+    }
+    return table;
+  }
+
+  // How long ago that was, by the clock; SOURCE_DATE_EPOCH stands for it, so that a page can be made again.
+  std::string created(const std::string& text) const {
+    const auto time = find_rfc3339(text);
+    // Reproducible images carry 0, which says nothing.
+    if (!time || *time == 0) return text;
+    const auto now = source_date_epoch(invocation_.surroundings).value_or(invocation_.surroundings.now);
+    return text + " (" + age_text(now - *time) + ")";
   }
 
   static constexpr std::size_t name_width = 12;
+  static constexpr const char* made_by = "MADE BY";
+  static constexpr std::size_t no_end = std::numeric_limits<std::size_t>::max();
 
   static std::string kind(const std::string& media_type) {
     if (media_type.ends_with("gzip")) return "gzip";
@@ -181,7 +206,9 @@ Command inspect_verb() {
   Command verb{.name = "inspect",
                .summary = "show what an image is made of",
                .description =
-                   "Shows an image on a page: names and digests, how it runs, its layers and who made them. "
+                   "Shows an image on a page: names and digests, its age and size, how it runs, its layers "
+                   "and the command "
+                   "that made each. Its age is by the clock, or by `SOURCE_DATE_EPOCH` where that is set. "
                    "`--json` is the same for machines, `--raw` prints a document byte for byte."};
   verb.positionals = {{.name = "IMAGE", .help = "an image in any place", .completes = Completes::image}};
   verb.options = {

@@ -26,6 +26,46 @@ std::vector<LayerLine> layer_lines(const image::Image& image) {
   return lines;
 }
 
+namespace {
+
+// Takes `prefix` and the blanks behind it off `text`.
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  return true;
+}
+
+// "|1 VERSION=3 /bin/sh -c make": build arguments before the command, the number of them first.
+std::string without_shell(std::string_view text) {
+  constexpr std::string_view shell = " /bin/sh -c ";
+  const std::size_t blank = text.find(' ');
+  const std::size_t at = text.find(shell);
+  const std::string_view arguments = at > blank ? text.substr(blank + 1, at - blank - 1) : std::string_view();
+  return std::string(arguments) + (arguments.empty() ? "" : " ") +
+         std::string(text.substr(at + shell.size()));
+}
+
+}  // namespace
+
+std::string readable_command(std::string_view created_by) {
+  std::string blanks;
+  for (const char c : created_by) {
+    const bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    if (!blank) blanks += c;
+    if (blank && !blanks.empty() && blanks.back() != ' ') blanks += ' ';
+  }
+  std::string_view text = blanks;
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  constexpr std::string_view buildkit = " # buildkit";
+  if (text.ends_with(buildkit)) text.remove_suffix(buildkit.size());
+  if (take_prefix(text, "/bin/sh -c #(nop)")) return std::string(text);
+  const bool run = take_prefix(text, "RUN ");
+  if (take_prefix(text, "/bin/sh -c ")) return "RUN " + std::string(text);
+  if (text.starts_with('|') && text.find(" /bin/sh -c ") != text.npos) return "RUN " + without_shell(text);
+  return (run ? "RUN " : "") + std::string(text);
+}
+
 Page describe(const content::BlobSource& blobs, const spec::Descriptor& root) {
   Page page{.root = root, .is_index = false, .annotations = {}, .parts = {}, .others = {}, .size = 0};
   const std::string text = content::read_document(blobs, root);

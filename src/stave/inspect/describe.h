@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stave/content/blob.h"
@@ -22,6 +23,10 @@ struct LayerLine {
 
 // Of every layer, the lowest first. A history that does not correspond to the layers says nothing of any.
 std::vector<LayerLine> layer_lines(const image::Image& image);
+
+// What made a layer, for people: "RUN apk add x" for "/bin/sh -c apk add x", without what builders put around
+// it ("#(nop)", "# buildkit"), blanks and line ends as one blank each.
+std::string readable_command(std::string_view created_by);
 
 // One image for one platform.
 struct Part {

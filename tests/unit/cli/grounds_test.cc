@@ -52,6 +52,18 @@ RC_GTEST_PROP(Rfc3339, ReadsBack, ()) {
   RC_ASSERT(parse_time(rfc3339(seconds), "--created") == seconds);
 }
 
+TEST(AgeText, InTheLargestUnitOfWhichThereAreTwo) {
+  EXPECT_EQ(age_text(0), "0 seconds ago");
+  EXPECT_EQ(age_text(1), "1 second ago");
+  EXPECT_EQ(age_text(119), "119 seconds ago");
+  EXPECT_EQ(age_text(120), "2 minutes ago");
+  EXPECT_EQ(age_text(3 * 86400 + 5), "3 days ago");
+  EXPECT_EQ(age_text(59 * 86400), "59 days ago");
+  EXPECT_EQ(age_text(60 * 86400), "2 months ago");
+  EXPECT_EQ(age_text(730 * 86400), "2 years ago");
+  EXPECT_EQ(age_text(-1), "in the future");
+}
+
 TEST(ParseOwner, NumbersOnly) {
   EXPECT_EQ(parse_owner("1000").gid, 1000u);
   EXPECT_EQ(parse_owner("1000:5").gid, 5u);

@@ -124,5 +124,18 @@ TEST(ToJson, EscapesWhatHostileLabelsHold) {
   EXPECT_EQ(json::parse(text, "the page").at("images").at(0).at("config").at("Labels").at("a\x1b\"b"), "c\n");
 }
 
+TEST(ReadableCommand, IsWhatAPersonWouldWrite) {
+  EXPECT_EQ(readable_command("/bin/sh -c #(nop)  CMD [\"sh\"]"), "CMD [\"sh\"]");
+  EXPECT_EQ(readable_command("/bin/sh -c apk add\t\tx \\\n  y"), "RUN apk add x \\ y");
+  EXPECT_EQ(readable_command("RUN /bin/sh -c make # buildkit"), "RUN make");
+  EXPECT_EQ(readable_command("COPY a b # buildkit"), "COPY a b");
+  EXPECT_EQ(readable_command("|1 V=3 /bin/sh -c make"), "RUN V=3 make");
+  EXPECT_EQ(readable_command("RUN |1 V=3 /bin/sh -c make # buildkit"), "RUN V=3 make");
+  EXPECT_EQ(readable_command("|0 /bin/sh -c make"), "RUN make");
+  EXPECT_EQ(readable_command("stave pack --add x"), "stave pack --add x");
+  EXPECT_EQ(readable_command("| x"), "| x");
+  EXPECT_EQ(readable_command(""), "");
+}
+
 }  // namespace
 }  // namespace stave::inspect
