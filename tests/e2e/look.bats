@@ -225,6 +225,60 @@ drwxrwxrwt 7:8 0 2001-09-09 01:46:40 sticky"
   assert_empty_dir "$TMPDIR"
 }
 
+# --- layers that were packed here ---
+
+# known: the image `k` of 200 files, in the layout of that name, and $blob, its only layer.
+known() {
+  local i
+  mkdir -p files && for i in $(seq 200); do seq "$i" 4000 >"files/$i"; done
+  stave pack -q -t k --add files:/d >/dev/null
+  stave copy -q k oci:layout:k >/dev/null
+  blob=layout/blobs/sha256/$(stave inspect --json k | jq -r '.images[0].layers[0].digest' | cut -d: -f2)
+}
+
+@test "cat of one file reads a small part of the layer that was packed here" {
+  require_client strace
+  known
+  strace -f -y -e trace=read,pread64 -o trace "$(type -P stave)" cat -q oci:layout:k /d/77 >got
+  cmp got files/77
+  local bytes
+  bytes=$(grep -F "$(basename "$blob")" trace | grep -F layout | sed 's/.*= //' | awk '{s += $1} END {print s + 0}')
+  [ "$bytes" -gt 0 ] && [ "$bytes" -lt $(($(stat -c %s "$blob") / 3)) ] || complain "read $bytes of $(stat -c %s "$blob")"
+}
+
+@test "the cache changes nothing of what ls and cat say" {
+  known
+  assert_equal "$(stave ls -q -lR oci:layout:k)" "$(stave ls -q -lR --no-cache oci:layout:k)"
+  assert_equal "$(stave cat -q oci:layout:k /d/1 /d/200 | sha256sum)" "$(cat files/1 files/200 | sha256sum)"
+  assert_equal "$(stave cat -q --no-cache oci:layout:k /d/1 /d/200 | sha256sum)" "$(cat files/1 files/200 | sha256sum)"
+}
+
+@test "a damaged cache changes nothing either" {
+  known
+  local file
+  for file in "$XDG_CACHE_HOME"/stave/layers/{index,headers}/*; do printf 'X' | dd of="$file" bs=1 seek=200 conv=notrunc status=none; done
+  stave cat -q oci:layout:k /d/77 | cmp - files/77
+}
+
+@test "cat of a damaged block prints nothing" {
+  known
+  chmod u+w "$blob" && printf 'damage' | dd of="$blob" bs=1 seek=200 conv=notrunc status=none
+  run_stave cat oci:layout:k /d/1
+  [ "$status" -ne 0 ]
+  assert_output ""
+}
+
+@test "cat of a file in a layer packed here on top of a foreign base reads no base" {
+  known
+  tar -cf base.tar files
+  stave pack -q -t base --layer base.tar >/dev/null
+  seq 300000 >top
+  stave pack -q -t both --base base --add top:/top/file >/dev/null
+  stave copy -q both oci:both:b >/dev/null
+  rm "both/blobs/sha256/$(stave inspect --json both | jq -r '.images[0].layers[0].digest' | cut -d: -f2)"
+  stave cat oci:both:b /top/file | cmp - top
+}
+
 # --- tree ---
 
 multi() {
@@ -327,4 +381,14 @@ multi() {
     "[8000,8000,5000,5000,true]"
   run_stave du t
   assert_output_has "/d/f (mode"
+}
+
+# --- inspect ---
+
+@test "inspect tells the age of an image, by SOURCE_DATE_EPOCH where that is set" {
+  echo x >f
+  stave pack -q -t t --add f:/f --created 2024-01-01T00:00:00Z >/dev/null
+  SOURCE_DATE_EPOCH=1704412800 run_stave inspect t
+  assert_output_has "Created      2024-01-01T00:00:00Z (4 days ago)"
+  [[ "$(stave inspect --json t)" != *ago* ]]
 }

@@ -199,6 +199,9 @@ inline constexpr std::size_t xattrs_bytes = 1024 * 1024;
 // tar.
 inline constexpr std::uint64_t cached_index_bytes = 64ull * 1024 * 1024;
 
+// What the cache knows of what is in one packed layer: 10 to 20 bytes for each entry.
+inline constexpr std::uint64_t cached_headers_bytes = 256ull * 1024 * 1024;
+
 // Blocks of layers packed before that are held in memory to be found by their content: about 12 MiB.
 inline constexpr std::size_t cached_blocks = 65536;
 

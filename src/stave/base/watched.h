@@ -2,6 +2,9 @@
 
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+
 #include "stave/base/context.h"
 #include "stave/base/stream.h"
 
@@ -18,6 +21,19 @@ class WatchedSource final : public Source {
     const std::size_t n = source_.read(out);
     task_.advance(n);
     return n;
+  }
+  std::uint64_t skip(std::uint64_t count) override {
+    constexpr std::uint64_t piece = 16 * 1024 * 1024;  // between two looks at whether to stop
+    std::uint64_t done = 0;
+    while (done < count) {
+      context_.check();
+      const std::uint64_t wanted = std::min(piece, count - done);
+      const std::uint64_t n = source_.skip(wanted);
+      task_.advance(n);
+      done += n;
+      if (n != wanted) break;
+    }
+    return done;
   }
 
  private:

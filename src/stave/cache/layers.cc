@@ -3,6 +3,7 @@
 //   secret                       16 random bytes, made once
 //   index/CODEC-FIRST-DIGEST     a Layer (layers_text.h); the mtime says when it was last of use
 //   blob/DIGEST                  another name of the blob in the store
+//   headers/DIGEST               what tells what is in the layer, and a SHA-256 of that
 //
 // Who writes holds a lock on the directory, so a temporary name there belongs to somebody who was killed. Who
 // reads needs none: files appear whole, and an open one stays when its name goes. Nothing is synced; what a
@@ -33,6 +34,7 @@ std::string stem_of(const Name& name) { return hex_of(name.codec) + "-" + hex_of
 
 constexpr std::size_t stem_size = 2 * 33;
 constexpr std::size_t hex_size = 64;
+constexpr std::size_t headers_hash_size = 32;
 
 bool is_index(std::string_view file) {
   return file.size() == stem_size + hex_size && file[32] == '-' && file[stem_size - 1] == '-';
@@ -74,7 +76,10 @@ struct Layers::Kept {
 };
 
 Layers::Dirs::Dirs(fs::Dir where)
-    : root(std::move(where)), index(root.make_dir("index", 0700)), blobs(root.make_dir("blob", 0700)) {}
+    : root(std::move(where)),
+      index(root.make_dir("index", 0700)),
+      blobs(root.make_dir("blob", 0700)),
+      headers(root.make_dir("headers", 0700)) {}
 
 Layers Layers::open(const std::string& directory, Bounds bounds) {
   Layers layers(directory, bounds);
@@ -145,6 +150,31 @@ std::vector<Layer> Layers::recent(const Fingerprint& codec, std::size_t most_blo
   return layers;
 }
 
+std::optional<Layer> Layers::find_blob(const Digest& digest) const {
+  for (const auto& kept : list()) {
+    if (!kept.file.ends_with("-" + digest.hex())) continue;
+    if (auto layer = read_index(dirs_->index, kept.file); layer && layer->digest == digest) return layer;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Layers::find_headers(const Digest& digest) const {
+  if (!dirs_) return std::nullopt;
+  try {
+    std::string text =
+        fs::read_file(dirs_->headers.open_file(digest.hex()), limits::cached_headers_bytes, digest.hex());
+    if (text.size() < headers_hash_size) return std::nullopt;
+    const std::string_view hash = std::string_view(text).substr(text.size() - headers_hash_size);
+    if (as_text(digest_of(std::string_view(text).substr(0, text.size() - hash.size())).raw()) != hash)
+      return std::nullopt;
+    text.resize(text.size() - hash.size());
+    return text;
+  } catch (const Error&) {
+    // Not here, or nothing that can be read: as good as none.
+    return std::nullopt;
+  }
+}
+
 std::shared_ptr<const fs::Fd> Layers::open_blob(const Digest& digest) const {
   if (!dirs_) return nullptr;
   try {
@@ -154,7 +184,15 @@ std::shared_ptr<const fs::Fd> Layers::open_blob(const Digest& digest) const {
   }
 }
 
-void Layers::put(const Name& name, const Layer& layer, const fs::Fd& blob) const {
+void Layers::put_headers(const Digest& digest, std::string_view headers) const {
+  if (headers.empty() || headers.size() + headers_hash_size > limits::cached_headers_bytes) return;
+  auto file = fs::TempFile::in(dirs_->headers, 0600);
+  file.write(as_bytes(headers));
+  file.write(digest_of(headers).raw());
+  std::move(file).publish(digest.hex(), fs::TempFile::Existing::replace, false);
+}
+
+void Layers::put(const Name& name, const Layer& layer, const fs::Fd& blob, std::string_view headers) const {
   const std::string text = render(layer);
   if (text.size() > limits::cached_index_bytes) return;
   if (!dirs_) dirs_.emplace(fs::Dir::create(path_, 0700));
@@ -162,6 +200,7 @@ void Layers::put(const Name& name, const Layer& layer, const fs::Fd& blob) const
   if (!lock) return;
   keep_secret(dirs_->root, secret_);
   fs::link_file(blob, dirs_->blobs, layer.digest.hex());
+  put_headers(layer.digest, headers);
   auto file = fs::TempFile::in(dirs_->index, 0600);
   file.write(as_bytes(text));
   std::move(file).publish(stem_of(name) + layer.digest.hex(), fs::TempFile::Existing::replace, false);
@@ -214,6 +253,9 @@ void Layers::trim(const std::vector<Kept>& kept, const Bounds& bounds, Freed& fr
     if (named.contains(blob)) continue;
     if (const auto stat = dirs_->blobs.find(blob); stat && stat->links == 1) freed.bytes += stat->size;
     remove_if_there(dirs_->blobs, blob);
+  }
+  for (const auto& file : dirs_->headers.list()) {
+    if (!named.contains(file)) remove_if_there(dirs_->headers, file);
   }
   for (const auto& file : dirs_->index.list()) {
     if (file.starts_with(".stave-tmp-")) remove_if_there(dirs_->index, file);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stave/fs/fs.h"
@@ -73,13 +74,17 @@ class Layers {
   std::vector<Layer> find(const Name& name) const;
   // Those of one codec, the last used first, until they have `most_blocks` blocks together.
   std::vector<Layer> recent(const Fingerprint& codec, std::size_t most_blocks) const;
+  // The layer whose blob this is, whatever its name.
+  std::optional<Layer> find_blob(const Digest& digest) const;
+  // What `put` was handed as the headers of that layer.
+  std::optional<std::string> find_headers(const Digest& digest) const;
   // The blob of a layer; nullptr if it is not here (it may still be in the store).
   std::shared_ptr<const fs::Fd> open_blob(const Digest& digest) const;
 
   // Keeps a layer, and its blob under another hardlink where the file system allows it; without, the layer
-  // counts as long as the store has the blob. Removes what is beyond the bounds. Does nothing if another
-  // process is at it.
-  void put(const Name& name, const Layer& layer, const fs::Fd& blob) const;
+  // counts as long as the store has the blob. `headers` are bytes of the caller's that tell what is in the
+  // layer. Removes what is beyond the bounds. Does nothing if another process is at it.
+  void put(const Name& name, const Layer& layer, const fs::Fd& blob, std::string_view headers = {}) const;
   // Removes the layers that are kept under the name, as far as that is possible.
   void remove(const Name& name) const;
   // The layer was of use again.
@@ -102,9 +107,11 @@ class Layers {
     fs::Dir root;
     fs::Dir index;
     fs::Dir blobs;
+    fs::Dir headers;
   };
   Layers(std::string path, Bounds bounds) : path_(std::move(path)), bounds_(bounds) {}
   std::vector<Kept> list() const;
+  void put_headers(const Digest& digest, std::string_view headers) const;
   void trim(const std::vector<Kept>& kept, const Bounds& bounds, Freed& freed) const;
 
   std::string path_;

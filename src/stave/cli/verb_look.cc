@@ -8,6 +8,7 @@
 #include "stave/base/error.h"
 #include "stave/base/limits.h"
 #include "stave/base/text.h"
+#include "stave/cache/layers.h"
 #include "stave/cli/entries.h"
 #include "stave/cli/grounds.h"
 #include "stave/cli/operand.h"
@@ -16,6 +17,7 @@
 #include "stave/cli/width.h"
 #include "stave/inspect/origins.h"
 #include "stave/json/json.h"
+#include "stave/layer/known.h"
 #include "stave/layer/path.h"
 
 namespace stave::cli {
@@ -28,6 +30,27 @@ using layer::Tree;
 
 // What is printed at once: a listing has a million lines, and a pipe takes 64 KiB.
 constexpr std::size_t enough = 64 * 1024;
+
+// --- what both read ---
+
+// With what the cache knows of layers that were packed here, of which not everything is read then.
+Layers open_known(const Invocation& invocation, const place::Grounds& grounds) {
+  auto layers = open_layers(invocation, Operand::parse(invocation.arguments.positionals().front()), grounds);
+  const auto directory = find_cache(invocation.surroundings);
+  if (!layers.image || !directory || invocation.arguments.has("--no-cache")) return layers;
+  try {
+    const auto cache = cache::Layers::open(*directory + "/layers");
+    for (std::size_t i = 0; i < layers.stack.pieces.size(); ++i)
+      layer::use_known(cache, layers.blobs, layers.image->manifest.layers[i], layers.stack.pieces[i]);
+  } catch (const Error&) {
+    // Without a cache everything is read.
+  }
+  return layers;
+}
+
+Option no_cache_option() {
+  return {.names = "--no-cache", .value = "", .help = "read and verify every layer, also those packed here"};
+}
 
 // --- ls ---
 
@@ -246,8 +269,7 @@ void print_json(const Invocation& invocation, const std::vector<Item>& items, co
 
 int run_ls(const Invocation& invocation) {
   const Asked asked = asked_of(invocation);
-  const auto layers = open_layers(invocation, Operand::parse(invocation.arguments.positionals().front()),
-                                  grounds_of(invocation));
+  const auto layers = open_known(invocation, grounds_of(invocation));
   // Only who asks what a layer did to a file pays for a hash of its content.
   const bool story = asked.layers || invocation.json;
   const auto layered =
@@ -302,19 +324,53 @@ void print_content(const Invocation& invocation, const layer::Change& change) {
   }
 }
 
+layer::Changeset wanted(const Layered& layered, const std::vector<std::string>& words) {
+  layer::Changeset files;
+  for (std::size_t i = 1; i < words.size(); ++i) files.push_back(wanted(layered, words[i]));
+  return files;
+}
+
+// Is it the path of a file that these layers put, and are no symlinks on the way that lower layers could
+// lead elsewhere? What a layer puts over all others is what is seen.
+bool is_put(const Tree& tree, const std::string& path) {
+  const auto clean = layer::clean(path);
+  if (!clean || path.find("..") != std::string::npos) return false;
+  const auto* inode = tree.find(*clean);
+  return inode != nullptr && inode->meta.type == layer::Type::regular;
+}
+
+// The layers on top that are known, if they have all of the files: those below need not be read.
+std::optional<layer::Stack> known_top(const Invocation& invocation, const layer::Stack& stack) {
+  layer::Stack top;
+  const auto is_known = [](const layer::Stack::Piece& piece) { return static_cast<bool>(piece.listing); };
+  const auto unknown = std::find_if_not(stack.pieces.rbegin(), stack.pieces.rend(), is_known);
+  top.pieces.assign(unknown.base(), stack.pieces.end());
+  if (top.pieces.empty() || top.pieces.size() == stack.pieces.size()) return std::nullopt;
+  try {
+    const auto tree = layer::read_stack(invocation.context, top, layer::Digests::no);
+    const auto& words = invocation.arguments.positionals();
+    if (std::all_of(words.begin() + 1, words.end(), [&](const auto& path) { return is_put(tree, path); }))
+      return top;
+  } catch (const Error& e) {
+    if (e.kind() == Kind::cancelled) throw;
+    // A hardlink to what is below, say: all layers will tell.
+  }
+  return std::nullopt;
+}
+
 int run_cat(const Invocation& invocation) {
-  const auto& words = invocation.arguments.positionals();
   const auto grounds = grounds_of(invocation);
-  const auto layers = open_layers(invocation, Operand::parse(words.front()), grounds);
-  const auto layered = Layered::read(invocation.context, layers.stack, layer::Digests::no);
+  const auto layers = open_known(invocation, grounds);
+  const auto stack = known_top(invocation, layers.stack).value_or(layers.stack);
   layer::Changeset files;
   try {
-    for (std::size_t i = 1; i < words.size(); ++i) files.push_back(wanted(layered, words[i]));
+    files = wanted(Layered::read(invocation.context, stack, layer::Digests::no),
+                   invocation.arguments.positionals());
   } catch (const Error& e) {
-    throw e.within(printable(layers.name));
+    throw e.kind() == Kind::cancelled ? e : e.within(printable(layers.name));
   }
-  // Set aside until the layers they are in have been read to their ends, and are what they should be.
-  layer::spool_contents(invocation.context, layers.stack, grounds.spool, files);
+  // Set aside until what they are read from is known to be what it should be.
+  layer::spool_contents(invocation.context, stack, grounds.spool, files);
   for (const auto& file : files) print_content(invocation, file);
   return 0;
 }
@@ -341,7 +397,8 @@ Command ls_verb() {
           "…), again (shipped as it was), removed. Layers are counted from 1, the lowest.\n\n"
           "Names that are no text are shown with escapes (`\\x1b`); `-z` prints them as they are.\n\n"
           "Costs one pass over the layers, each verified on its way; `--layers` and `--json` hash the files, "
-          "too."};
+          "too. A layer that was packed here is listed by what the cache knows of it, and its blob not "
+          "read."};
   verb.positionals = {
       {.name = "IMAGE", .help = "an image in any place, or a tar", .completes = Completes::image},
       {.name = "PATH", .help = "in the image; / if it is left out", .least = 0},
@@ -352,6 +409,7 @@ Command ls_verb() {
       {.names = "--layers", .value = "", .help = "which layer put, changed or removed it"},
       {.names = "--json", .value = "", .help = "print JSON"},
       {.names = "-z,--null", .value = "", .help = "end names with NUL, and do not escape them"},
+      no_cache_option(),
       platform_option(),
   };
   verb.examples = {
@@ -372,12 +430,13 @@ Command cat_verb() {
           "process in the image would: symlinks and hardlinks are looked through, and never lead out.\n\n"
           "Nothing is printed before the layers that hold the files were read to their ends and are what "
           "the image says of them (digest and diff_id); until then the files are set aside in `TMPDIR`. If "
-          "one of them cannot be had, none is printed."};
+          "one of them cannot be had, none is printed. Of a layer that was packed here, only the blocks with "
+          "the files are read, and each must be the one that was packed."};
   verb.positionals = {
       {.name = "IMAGE", .help = "an image in any place, or a tar", .completes = Completes::image},
       {.name = "PATH", .help = "of a file in the image", .least = 1, .most = 0},
   };
-  verb.options = {platform_option()};
+  verb.options = {no_cache_option(), platform_option()};
   verb.examples = {
       {"stave cat alpine:3.20 /etc/os-release", "which release is it?"},
       {"stave cat oci-archive:app.tar /srv/app | sha256sum", "the digest of a file"},

@@ -11,6 +11,7 @@
 #include "stave/base/limits.h"
 #include "stave/fs/fs.h"
 #include "stave/hash/resumable.h"
+#include "stave/layer/known.h"
 
 namespace stave::layer {
 namespace {
@@ -145,7 +146,8 @@ bool Reuse::find(const ContentKey& content, std::uint64_t plain_size, compress::
 }
 
 void Reuse::keep(const cache::Layer& layer) const {
-  if (const auto blob = store_.open_blob(layer.digest)) remember_.layers->put(name_, layer, *blob);
+  if (const auto blob = store_.open_blob(layer.digest))
+    remember_.layers->put(name_, layer, *blob, headers_of(plan_));
 }
 
 void Reuse::forget() const { remember_.layers->remove(name_); }

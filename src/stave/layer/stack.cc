@@ -40,12 +40,11 @@ class PlainTar final : public Source {
 bool has_content(const Metadata& meta) { return meta.type == Type::regular && meta.size != 0; }
 
 // Reads one piece to its end, so that whatever verifies it has seen everything.
-void read_piece(const Context& context, const Stack::Piece& piece,
+void read_plain(const Context& context, const Stack::Piece& piece, Source& plain,
                 const std::function<void(LayerReader&)>& work) {
   Task task(context, "reading " + piece.name, 0);
   try {
-    const auto plain = piece.open(context.jobs);
-    WatchedSource watched(context, *plain, task);
+    WatchedSource watched(context, plain, task);
     LayerReader reader(watched);
     work(reader);
     reader.finish();
@@ -53,6 +52,29 @@ void read_piece(const Context& context, const Stack::Piece& piece,
     throw e.kind() == Kind::cancelled ? e : e.within(piece.name);
   }
   task.done();
+}
+
+void read_piece(const Context& context, const Stack::Piece& piece,
+                const std::function<void(LayerReader&)>& work) {
+  const auto plain = piece.open(context.jobs);
+  read_plain(context, piece, *plain, work);
+}
+
+// By what is known of the piece; false if that is nothing, or turned out to be wrong: then nothing was done
+// that `work` on all of the piece does not do again.
+bool read_known(const Context& context, const Stack::Piece& piece,
+                const std::function<void(LayerReader&)>& work) {
+  if (!piece.listing) return false;
+  try {
+    const auto listing = piece.listing();
+    Context quiet = context;
+    quiet.progress = &no_progress();
+    read_plain(quiet, piece, *listing, work);
+    return true;
+  } catch (const Error& e) {
+    if (e.kind() == Kind::cancelled || e.kind() == Kind::no_space) throw;
+    return false;
+  }
 }
 
 Digest digest_of_content(LayerReader& reader, std::vector<std::byte>& buffer) {
@@ -69,6 +91,19 @@ class Spooled final : public Contents {
   void keep(LayerReader& reader, const Stamp& stamp, std::vector<std::byte>& buffer) {
     offsets_[{stamp.device, stamp.inode}] = file_.size();
     while (const std::size_t n = reader.read(buffer)) file_.write(Bytes(buffer).first(n));
+  }
+
+  // The same of a file that lies at `offset` of the tar of a piece.
+  void keep(const Stack::Piece& piece, std::uint64_t offset, std::uint64_t size, const Stamp& stamp,
+            std::vector<std::byte>& buffer) {
+    offsets_[{stamp.device, stamp.inode}] = file_.size();
+    while (size != 0) {
+      const auto part = MutableBytes(buffer).first(std::min<std::uint64_t>(buffer.size(), size));
+      piece.read_at(offset, part);
+      file_.write(part);
+      offset += part.size();
+      size -= part.size();
+    }
   }
 
   void read(const Change& change, std::uint64_t offset, MutableBytes out) const override {
@@ -94,8 +129,8 @@ Stack::Piece piece_of_tar(std::string name, std::uint64_t size,
 Tree read_stack(const Context& context, const Stack& stack, Digests digests, Tree on, std::size_t from) {
   std::vector<std::byte> buffer(limits::copy_buffer);
   for (std::size_t i = from; i < stack.pieces.size(); ++i) {
-    std::uint64_t entry = 0;
-    read_piece(context, stack.pieces[i], [&](LayerReader& reader) {
+    const auto put = [&](LayerReader& reader) {
+      std::uint64_t entry = 0;
       on.apply(context, reader, [&](const Step& step) {
         ++entry;
         Tree::Origin origin;
@@ -105,7 +140,9 @@ Tree read_stack(const Context& context, const Stack& stack, Digests digests, Tre
           origin.digest = digest_of_content(reader, buffer);
         return origin;
       });
-    });
+    };
+    if (digests == Digests::yes || !read_known(context, stack.pieces[i], put))
+      read_piece(context, stack.pieces[i], put);
   }
   return on;
 }
@@ -122,14 +159,26 @@ void spool_contents(const Context& context, const Stack& stack, const std::strin
   std::vector<std::byte> buffer(limits::copy_buffer);
   for (const auto& [piece, entries] : wanted) {
     if (piece >= stack.pieces.size()) throw Error(Kind::internal, "a change is of another stack");
-    read_piece(context, stack.pieces[piece], [&](LayerReader& reader) {
+    const Stack::Piece& of = stack.pieces[piece];
+    const auto visit = [&](LayerReader& reader,
+                           const std::function<void(const Stamp&, std::uint64_t)>& keep) {
       Step step;
       for (std::uint64_t entry = 1; reader.next(step); ++entry) {
         context.check();
         const auto found = entries.find(entry);
-        if (found != entries.end()) spooled->keep(reader, found->second.front()->stamp, buffer);
+        if (found != entries.end()) keep(found->second.front()->stamp, step.entry.meta.size);
       }
+    };
+    const bool known = read_known(context, of, [&](LayerReader& reader) {
+      visit(reader, [&](const Stamp& stamp, std::uint64_t size) {
+        spooled->keep(of, reader.content_offset(), size, stamp, buffer);
+      });
     });
+    if (!known) {
+      read_piece(context, of, [&](LayerReader& reader) {
+        visit(reader, [&](const Stamp& stamp, std::uint64_t) { spooled->keep(reader, stamp, buffer); });
+      });
+    }
     for (const auto& [entry, those] : entries) {
       for (Change* change : those) change->contents = spooled;
     }

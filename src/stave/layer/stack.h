@@ -26,6 +26,10 @@ struct Stack {
     // With more than one job it is decompressed by another thread while it is read (compress::decompress).
     std::function<std::unique_ptr<Source>(unsigned jobs)> open;
     std::optional<Digest> diff_id = {};  // of a layer of an image
+    // Of a layer that was packed here (Known): the tar with zeros in place of contents, and any range of it,
+    // checked block by block. Used by who needs no more, in place of `open`; what fails is read by that.
+    std::function<std::unique_ptr<Source>()> listing = {};
+    std::function<void(std::uint64_t offset, MutableBytes out)> read_at = {};
   };
   std::vector<Piece> pieces;  // the lowest first
 };
