@@ -404,6 +404,39 @@ podman_image() {
   assert_equal "$(ls full)" file
 }
 
+# incomplete DIR: a layout whose image lacks its layer.
+incomplete() {
+  hello_image hello:1
+  stave copy -q hello:1 "oci:$1" >/dev/null
+  rm "$1/blobs/$(stave inspect --json "oci:$1" | jq -r '.images[0].layers[0].digest' | tr : /)"
+}
+
+@test "a first copy that fails leaves no layout behind, nor the directories it made for it" {
+  incomplete half
+  run_stave copy oci:half oci:new/deep/layout
+  assert_one_error 3
+  [ ! -e new ]
+}
+
+@test "a first copy that fails leaves an empty directory empty, and what else is above it" {
+  incomplete half
+  mkdir -p there/empty
+  run_stave copy oci:half oci:there/empty
+  assert_one_error 3
+  assert_empty_dir there/empty
+  run_stave copy oci:half oci:there/new
+  assert_one_error 3
+  assert_equal "$(ls there)" empty
+}
+
+@test "a copy that fails leaves a layout that was there, even an empty one" {
+  incomplete half
+  stave --store layout gc -q >/dev/null
+  run_stave copy oci:half oci:layout
+  assert_one_error 3
+  [ -e layout/oci-layout ]
+}
+
 @test "an empty directory becomes a layout" {
   hello_image hello:1
   mkdir empty

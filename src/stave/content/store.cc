@@ -161,13 +161,35 @@ Store Store::open(const std::string& path, Access access, const Context& context
 }
 
 Store Store::create(const std::string& path, std::uint32_t mode, Access access, const Context& context) {
-  const auto root = fs::Dir::create(path, mode);
-  if (!root.find(layout_file)) {
-    // Of several creators one makes it, and the others find it made.
-    const auto lock = fs::Lock::take(root.handle(), fs::Lock::Mode::exclusive);
-    if (!root.find(layout_file)) make_layout(root, mode);
+  // Whoever made a layout may take it back when its work failed (take_back_layout) before we have our lock.
+  constexpr int attempts = 10;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      const auto root = fs::Dir::create(path, mode);
+      if (!root.find(layout_file)) {
+        // Of several creators one makes it, and the others find it made.
+        const auto lock = fs::Lock::take(root.handle(), fs::Lock::Mode::exclusive);
+        if (!root.find(layout_file)) make_layout(root, mode);
+      }
+      return open(path, access, context);
+    } catch (const Error& e) {
+      const bool vanished = e.kind() == Kind::not_found || (e.kind() == Kind::invalid && !is_layout(path));
+      if (!vanished || attempt == attempts) throw;
+    }
   }
-  return open(path, access, context);
+}
+
+bool Store::take_back_layout(const std::string& path) {
+  const auto root = fs::Dir::open(path);
+  const auto lock = fs::Lock::try_take(root.handle(), fs::Lock::Mode::exclusive);
+  if (!lock) return false;
+  for (const auto& file_name : root.list())
+    if (file_name != layout_file && !is_unfinished(root, file_name)) return false;
+  // In the opposite order of their making: without oci-layout nobody takes it for a layout.
+  for (const auto file_name : {layout_file, index_file})
+    if (root.find(file_name)) root.remove_file(file_name);
+  root.remove_tree("blobs");
+  return true;
 }
 
 Store::Store(fs::Dir root, Access access)

@@ -129,6 +129,10 @@ class Store : public BlobSource {
   // does nothing if anybody else (an open Store of this process, too) uses the layout, who may count on them
   // by now; `collect_garbage` finds them later. Throws what that throws.
   static Garbage take_back(const Context& context, const std::string& path, const std::vector<Digest>& made);
+  // Takes back a layout that was made for work that failed: removes its files and directories, but not `path`
+  // itself, if nothing is in it and nobody else uses it. False, and nothing happened, otherwise. Who creates
+  // the layout at that moment finds it gone and makes it again.
+  static bool take_back_layout(const std::string& path);
 
  private:
   Store(fs::Dir root, Access access);

@@ -397,6 +397,39 @@ auto in_layout(const std::string& path, std::uint32_t mode, const Work& work) {
   }
 }
 
+// The directories that have to be made for `path` to be one, the topmost first.
+std::vector<std::filesystem::path> missing_directories(const std::string& path) {
+  std::vector<std::filesystem::path> missing;
+  std::error_code error;
+  for (std::filesystem::path at(path); !at.empty() && !std::filesystem::exists(at, error);
+       at = at.parent_path()) {
+    if (at.has_filename()) missing.insert(missing.begin(), at);
+  }
+  return missing;
+}
+
+// The same for a layout that belongs to this one copy: if it was made for it, it goes again, too, and so do
+// the directories above it that were.
+template <class Work>
+auto in_new_layout(const std::string& path, const Work& work) {
+  constexpr std::uint32_t mode = 0755;
+  if (content::Store::is_layout(path)) return in_layout(path, mode, work);
+  auto made = missing_directories(path);
+  try {
+    return in_layout(path, mode, work);
+  } catch (...) {
+    try {
+      std::error_code error;
+      const bool gone = content::Store::take_back_layout(path);
+      // What somebody put into them meanwhile keeps them.
+      for (; gone && !made.empty(); made.pop_back()) std::filesystem::remove(made.back(), error);
+    } catch (const Error&) {
+      // An empty layout is no harm.
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 void in_store(const Grounds& grounds, const std::function<void(const content::Store&)>& work) {
@@ -418,7 +451,7 @@ Copied copy(const Context& context, const content::BlobSource& blobs, const spec
   }
   if (!destination.reference.empty()) name = destination.reference;
   if (destination.transport == Transport::layout) {
-    return in_layout(destination.path, 0755, [&](const content::Store& store) {
+    return in_new_layout(destination.path, [&](const content::Store& store) {
       return copy_to_store(context, blobs, root, store, name);
     });
   }
