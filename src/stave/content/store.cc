@@ -225,7 +225,12 @@ std::optional<std::uint64_t> Store::find_size(const Digest& digest) const {
 fs::Dir Store::blobs_directory() const { return root_.make_dir("blobs", root_.get("").mode & 0777); }
 
 BlobWriter Store::begin(Algorithm algorithm) const {
-  return {blobs_directory().make_dir(name(algorithm), root_.get("").mode & 0777), Hasher(algorithm), made_};
+  const auto blobs = blobs_directory();
+  const bool there = blobs.find(name(algorithm)).has_value();
+  auto directory = blobs.make_dir(name(algorithm), root_.get("").mode & 0777);
+  // A blob is as lasting as the directory it is in.
+  if (!there) blobs.sync();
+  return {std::move(directory), Hasher(algorithm), made_};
 }
 
 BlobWriter Store::begin_hashed() const {
