@@ -1,9 +1,6 @@
 // Fuzzing tar::Reader: no archive, however broken, makes it crash, hang or
 // leave with anything but an Error; and a header that was read and can be
 // written is read back as the same header.
-//
-//   clang++-19 -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -Isrc fuzz/fuzz_tar_reader.cc
-//       src/stave/tar/*.cc src/stave/base/*.cc -lfmt -o fuzz_tar_reader
 
 #include <algorithm>
 #include <array>
@@ -12,6 +9,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "fuzz_tar.h"
 #include "stave/base/error.h"
 #include "stave/base/stream.h"
 #include "stave/tar/tar.h"
@@ -61,22 +59,10 @@ std::uint64_t read_content(Reader& reader, std::uint64_t size, std::uint64_t bud
   return total;
 }
 
-// Mutations would hardly ever get past the checksum: blocks that look like headers get a right one.
-std::string with_checksums(std::string archive) {
-  for (std::size_t at = 0; at + 512 <= archive.size(); at += 512) {
-    if (archive.compare(at + 257, 5, "ustar") != 0) continue;
-    archive.replace(at + 148, 8, 8, ' ');
-    unsigned sum = 0;
-    for (std::size_t i = 0; i < 512; ++i) sum += static_cast<unsigned char>(archive[at + i]);
-    for (std::size_t i = 6; i-- > 0; sum /= 8) archive[at + 148 + i] = static_cast<char>('0' + sum % 8);
-  }
-  return archive;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string archive = with_checksums({reinterpret_cast<const char*>(data), size});
+  const std::string archive = fuzz::with_checksums({reinterpret_cast<const char*>(data), size});
   stave::BytesSource source{std::string_view(archive)};
   Reader reader(source);
   std::uint64_t budget = content_budget;
