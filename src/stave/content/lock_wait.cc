@@ -23,11 +23,11 @@ constexpr std::chrono::seconds patience(1);
 }  // namespace
 
 fs::Lock wait_for_lock(const Context& context, const fs::Dir& root, fs::Lock::Mode mode) {
-  std::chrono::milliseconds waited(0);
-  for (bool told = false;; waited += pause) {
+  const auto begun = std::chrono::steady_clock::now();
+  for (bool told = false;;) {
     if (auto lock = fs::Lock::try_take(root.handle(), mode)) return std::move(*lock);
     context.check();
-    if (!told && waited >= patience) {
+    if (!told && std::chrono::steady_clock::now() - begun >= patience) {
       told = true;
       context.progress->warn(fmt::format("waiting for others who work in {}", quote(root.name())));
     }

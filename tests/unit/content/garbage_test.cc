@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <array>
 #include <set>
 
 #include "stave/fs/link.h"
@@ -78,8 +79,8 @@ TEST(Garbage, YoungBlobsStay) {
 TEST(Garbage, AnOldFileWithANewNameIsYoung) {
   const Layout layout;
   const auto blob = layout.store.put("garbage");
-  const struct ::timespec old[2] = {{.tv_sec = 1000, .tv_nsec = 0}, {.tv_sec = 1000, .tv_nsec = 0}};
-  ASSERT_EQ(::utimensat(AT_FDCWD, layout.file(blob.digest).c_str(), old, 0), 0);
+  const std::array<::timespec, 2> old = {{{.tv_sec = 1000, .tv_nsec = 0}, {.tv_sec = 1000, .tv_nsec = 0}}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, layout.file(blob.digest).c_str(), old.data(), 0), 0);
   EXPECT_EQ(layout.store.find_garbage({}, {}, fs::change_clock().seconds - 60).blobs, 0u);
 }
 
