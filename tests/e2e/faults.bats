@@ -33,6 +33,42 @@ ways="turn EIO KILL ENOSPC KILLED HALF"
   all_faults 19 "$ways" seeded oci-archive:out/archive.tar copy -q -j1 -f oci:src oci-archive:out/archive.tar
 }
 
+# --- fsck itself ---
+
+# spoil: a store with every sort of damage that can be mended; the names `old:latest` and `kept:1` are whole.
+spoil() {
+  fresh_world
+  stave pack -q -t kept:1 --env A=1 >/dev/null
+  stave pack -q -t gone:1 --env A=2 >/dev/null
+  rm "$STAVE_STORE/blobs/$(stave inspect --json gone:1 | jq -r .digest | tr : /)" "$STAVE_STORE/oci-layout"
+  echo x >"$STAVE_STORE/blobs/sha256/README"
+  echo x >"$STAVE_STORE/.stave-tmp-1-0"
+  if [ "$1" = broken ]; then truncate -s -2 "$STAVE_STORE/index.json"; fi
+}
+
+@test "a repair that dies or fails anywhere is done by the next one, and loses nothing" {
+  local at calls how index stride=${FAULT_STRIDE:-13}
+  for index in whole broken; do
+    spoil "$index"
+    rm -f "$BATS_TEST_TMPDIR/log"
+    faulty 0 EIO fsck -q -j1 --repair >/dev/null
+    calls=$(wc -l <"$BATS_TEST_TMPDIR/log")
+    for ((at = 1; at <= calls; at += stride)); do
+      how=KILLED
+      ((at % 2)) || how=EIO
+      spoil "$index"
+      faulty "$at" "$how" fsck -q -j1 --repair >/dev/null 2>&1 || true
+      stave fsck -q --repair >said 2>&1 || complain "call $at of $calls ($how), $index index: $(cat said)" || return 1
+      stave fsck -q >said || complain "call $at of $calls ($how), $index index: $(cat said)" || return 1
+      assert_equal "$(stave inspect --json old | jq -r .digest)" "$old_digest" || return 1
+      stave inspect kept:1 >/dev/null || complain "call $at of $calls ($how), $index index: kept:1 is lost" || return 1
+      assert_equal "$(cat "$STAVE_STORE/.stave-damaged/README")" x
+      grep -q gone:1 "$STAVE_STORE"/.stave-damaged/index.json || complain "call $at of $calls ($how): gone:1 is said nowhere" || return 1
+    done
+    echo "# every $stride-th of $calls calls of a repair, $index index" >&3
+  done
+}
+
 # --- power loss: what index.json refers to is on the disk before index.json is ---
 
 # lasting LOG: prints the number of blobs that were published, and everything that came too early.
