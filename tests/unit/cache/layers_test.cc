@@ -266,5 +266,45 @@ TEST(CachedLayers, WhatOnlyTheCacheHasCanGoAlone) {
   EXPECT_TRUE(layers.find(name_of(2)).empty());
 }
 
+TEST(CachedHeaders, ComeBackAsTheyWere) {
+  const Scratch scratch;
+  const auto layers = Layers::open(scratch.cache());
+  const auto one = layer_of("one");
+  EXPECT_FALSE(layers.find_headers(one.digest));
+  layers.put(name_of(1), one, scratch.blob("one"), "headers of one");
+  EXPECT_EQ(Layers::open(scratch.cache()).find_headers(one.digest), "headers of one");
+  EXPECT_EQ(layers.find_blob(one.digest), one);
+  EXPECT_FALSE(layers.find_blob(layer_of("two").digest));
+}
+
+RC_GTEST_PROP(CachedHeaders, DamagedOnesAreNone, ()) {
+  const Scratch scratch;
+  const auto layers = Layers::open(scratch.cache());
+  const auto one = layer_of("one");
+  layers.put(name_of(1), one, scratch.blob("one"), "headers of one");
+  const std::string path = scratch.cache() + "/headers/" + one.digest.hex();
+  std::string text(files::file_size(path), ' ');
+  std::ifstream(path, std::ios::binary).read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (*rc::gen::arbitrary<bool>()) {
+    text[*rc::gen::inRange<std::size_t>(0, text.size())] ^= static_cast<char>(1 << *rc::gen::inRange(0, 8));
+  } else {
+    text.resize(*rc::gen::inRange<std::size_t>(0, text.size()));
+  }
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+  RC_ASSERT(!layers.find_headers(one.digest));
+}
+
+TEST(CachedHeaders, GoWithTheirLayer) {
+  const Scratch scratch;
+  const auto layers = Layers::open(scratch.cache(), {.layers = 1});
+  layers.put(name_of(1), layer_of("one"), scratch.blob("one"), "1");
+  age(scratch.cache());
+  layers.put(name_of(2), layer_of("two"), scratch.blob("two"), "2");
+  EXPECT_FALSE(layers.find_headers(layer_of("one").digest));
+  EXPECT_EQ(layers.find_headers(layer_of("two").digest), "2");
+  layers.clear();
+  EXPECT_EQ(count(scratch.cache() + "/headers"), 0u);
+}
+
 }  // namespace
 }  // namespace stave::cache
