@@ -106,11 +106,10 @@ std::vector<Item> items_of(const Layered& layered, const Origins* origins, const
   const std::size_t levels = asked.below ? layer::all_levels : 1;
   tree.visit_below(at, levels, add);
   if (origins == nullptr || !asked.layers) return items;
-  const auto middle = static_cast<std::ptrdiff_t>(items.size());
   for (auto& gone : origins->gone_below(at, levels))
     items.push_back({.path = std::move(gone.path), .meta = std::move(gone.was), .gone = true});
-  std::inplace_merge(items.begin(), items.begin() + middle, items.end(),
-                     [](const Item& a, const Item& b) { return layer::compare(a.path, b.path) < 0; });
+  std::sort(items.begin(), items.end(),
+            [](const Item& a, const Item& b) { return layer::compare(a.path, b.path) < 0; });
   return items;
 }
 

@@ -87,8 +87,11 @@ class Count {
 
   void list_directories() {
     for (const auto& [path, visible] : directories_) usage_.directories.push_back({path, visible});
-    std::stable_sort(usage_.directories.begin(), usage_.directories.end(),
-                     [](const auto& a, const auto& b) { return a.visible.bytes > b.visible.bytes; });
+    std::sort(usage_.directories.begin(), usage_.directories.end(),
+              [](const DirectoryUsage& a, const DirectoryUsage& b) {
+                if (a.visible.bytes != b.visible.bytes) return a.visible.bytes > b.visible.bytes;
+                return layer::compare(a.path, b.path) < 0;
+              });
   }
 
   static std::string why(const std::vector<Shipped>& all, std::size_t at) {
