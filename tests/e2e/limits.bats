@@ -51,6 +51,13 @@ endless_headers() {
   stave unpack -q layer.tar t --limit layer-entries=6
 }
 
+@test "layer-metadata: names and attributes, but not contents" {
+  tree
+  refused_by layer-metadata unpack layer.tar t --limit layer-metadata=20
+  refused_by layer-metadata pack -t x --layer layer.tar --limit layer-metadata=20
+  stave unpack -q layer.tar t --limit layer-metadata=100
+}
+
 @test "unpack-bytes: all layers together" {
   tree
   refused_by unpack-bytes unpack layer.tar layer.tar t --limit unpack-bytes=11K

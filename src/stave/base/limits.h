@@ -146,10 +146,18 @@ inline constexpr Limit zstd_window{
     Unit::bytes, 128 * mib,
     2 * gib,     "memory that a zstd frame may ask for; a power of two, as `zstd -d` takes without --long"};
 
+inline constexpr Limit layer_metadata{11,
+                                      "layer-metadata",
+                                      Unit::bytes,
+                                      gib,
+                                      tib,
+                                      "names, link targets and extended attributes of one layer, which stay "
+                                      "in memory: a million files have 100 MiB"};
+
 // The table. Every Limit stands in its row.
 inline constexpr std::array all = {&document_bytes,   &layout_index_bytes, &json_values, &archive_members,
                                    &archive_bytes,    &layer_entries,      &layer_bytes, &unpack_bytes,
-                                   &sparse_expansion, &path_depth,         &zstd_window};
+                                   &sparse_expansion, &path_depth,         &zstd_window, &layer_metadata};
 
 using Setting = std::pair<const Limit*, std::uint64_t>;
 

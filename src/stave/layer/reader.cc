@@ -43,6 +43,16 @@ bool LayerReader::next(Step& step) {
   return true;
 }
 
+// A megabyte of attributes compresses to a kilobyte, and all of them stay in memory.
+void LayerReader::count_metadata() {
+  metadata_ += header_.name.size() + header_.linkname.size();
+  for (const auto& [name, value] : header_.xattrs) metadata_ += name.size() + value.size();
+  if (metadata_ > limits::layer_metadata) {
+    throw limits::layer_metadata.exceeded(fmt::format(
+        "the names and attributes of the layer take more than {}", limits::layer_metadata.shown()));
+  }
+}
+
 bool LayerReader::read_step(Step& step) {
   while (tar_.next(header_)) {
     if (++entries_ > limits::layer_entries) {
@@ -54,6 +64,7 @@ bool LayerReader::read_step(Step& step) {
           fmt::format("the layer holds more than {}", limits::layer_bytes.shown()));
     }
     bytes_ += header_.size;
+    count_metadata();
 
     const std::string path = clean_or_throw(header_.name, "the path");
     Interpreted meant = interpret(path);

@@ -47,6 +47,7 @@ class LayerReader {
 
  private:
   bool read_step(Step& step);
+  void count_metadata();
 
   CappedSource plain_;  // headers count, too: a bomb may consist of nothing else
   tar::Reader tar_;
@@ -54,6 +55,7 @@ class LayerReader {
   tar::Header header_;
   std::uint64_t entries_ = 0;
   std::uint64_t bytes_ = 0;
+  std::uint64_t metadata_ = 0;
 };
 
 // What is wrong with a foreign layer that will become part of an image as it is.
