@@ -5,6 +5,7 @@
 
 load helpers
 load tree_helpers
+load jail_helpers
 
 # layer NAME COMMANDS: NAME.tar of the files that the commands make in a directory of their own; all are root's unless root
 # gives them away.
@@ -316,45 +317,6 @@ mine"
 
 # --- the jail ---
 
-# jail: makes ./jail with stave in it, canaries where the layers of containerd's tests aim, and layers/ to read from.
-jail() {
-  local library path
-  mkdir -p jail/layers jail/store jail/w/sibling
-  cp "$(type -P stave)" jail/stave
-  for library in $(ldd jail/stave | grep -oE '/[^ )]+'); do
-    mkdir -p "jail$(dirname "$library")"
-    cp -L "$library" "jail$library"
-  done
-  for path in etc/passwd etc/hosts etc/unbroken etc/emptied etc/whitedout etc/localpasswd localetc localpasswd \
-    localpasswd-dup passwdlink breakout upandout downandout other dne/etc root/canary target/canary \
-    tmp/canary tmp/research/tmp/TestBreakouts3557722749/001/perm400 foo/canary somefile/canary bin/superbinary \
-    w/etc/passwd w/localetc w/localpasswd w/breakout w/other w/sibling/canary w/dne/etc; do
-    mkdir -p "jail/$(dirname "$path")"
-    echo "canary $path" >"jail/$path"
-  done
-  cp jail/tmp/canary jail/tmp/research/tmp/TestBreakouts3557722749/001/also-exists-outside-root
-  chmod 400 jail/tmp/research/tmp/TestBreakouts3557722749/001/perm400
-  touch -d @1000 jail/etc/passwd
-}
-
-in_jail() {
-  if [ "$(id -u)" = 0 ]; then
-    env -i STAVE_STORE=/store "$(type -P chroot)" jail "$@"
-  else
-    env -i STAVE_STORE=/store unshare --user --map-root-user "$(type -P chroot)" jail "$@"
-  fi
-}
-
-# All of the jail but what `stave unpack … /w/t` may make: its directory, where it lies, and the record beside it.
-outside() {
-  (
-    cd jail || exit 1
-    find . \( -path ./w/t -o -path ./w/t.stave \) -prune -o -path ./layers -prune -o -path ./w -printf '%p %m %U\n' -o \
-      -printf '%p %y %m %U:%G %s %n %i %T@ %C@ %l\n' | sort
-    find . \( -path ./w/t -o -path ./layers \) -prune -o -type f ! -name t.stave -print0 | sort -z | xargs -0r sha256sum
-  )
-}
-
 # inside PATH: where a process chrooted into the tree would arrive, as a path out here.
 inside() {
   local rest=$1 at='' part text
@@ -437,23 +399,4 @@ below() {
   done <"$PROJECT/tests/data/layer/hostile-verdicts.txt"
   assert_equal "$count" "$(find -L "$hostile" -name '*.tar' | wc -l)"
   [ "$wrong" = 0 ]
-}
-
-@test "no other hostile archive gets out of the jail either" {
-  local tar
-  shared hostile/go-archive-tar >/dev/null
-  [ "$(id -u)" = 0 ] || unshare --user --map-root-user true || skip_because "no jail without root or user namespaces"
-  ! ldd "$(type -P stave)" | grep -q libasan || skip_because "a sanitizer needs /proc, which a jail has not"
-  jail
-  for tar in "$(shared hostile/go-archive-tar)"/*.tar "$(shared hostile/node-tar)"/tars/*.tar "$(shared hostile/tar-rs)"/*.tar; do
-    # Minutes of zeros: tens of gigabytes in one sparse file.
-    case "$tar" in *sparse-big.tar | *sparse-large.tar | *writer-big*) continue ;; esac
-    cp -f "$tar" jail/layers/it.tar
-    rm -rf jail/w/t jail/w/t.stave
-    before=$(outside)
-    run --separate-stderr in_jail /stave unpack -q /layers/it.tar /w/t
-    assert_equal "$(outside)" "$before" || complain "$tar"
-    [ "$status" = 0 ] || [ ! -e jail/w/t ] || complain "$tar"
-    [ "$status" -lt 100 ] || complain "$tar"
-  done
 }
