@@ -29,6 +29,7 @@ run_hostile() {
 }
 
 @test "every bomb, by every verb, in a jail" {
+  [ -z "${HOSTILE_VERBS:-}" ] || skip_because "bombs are about memory and time, and a sanitizer changes both"
   local name files=()
   export HOSTILE_LIMITS="layer-bytes=200M unpack-bytes=200M archive-bytes=200M layer-metadata=50M"
   # Those that never end come through a pipe, below.

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "stave/base/error.h"
@@ -44,10 +45,17 @@ bool LayerReader::next(Step& step) {
 }
 
 // A megabyte of attributes compresses to a kilobyte, and all of them stay in memory.
-void LayerReader::count_metadata() {
-  metadata_ += header_.name.size() + header_.linkname.size();
-  for (const auto& [name, value] : header_.xattrs) metadata_ += name.size() + value.size();
-  if (metadata_ > limits::layer_metadata) {
+void MetadataCount::add(const tar::Header& header) {
+  constexpr std::uint64_t directory_bytes = 256;
+  const auto& name = header.name;
+  const auto differs = std::mismatch(name.begin(), name.end(), before_.begin(), before_.end()).first;
+  const auto directories = static_cast<std::uint64_t>(std::count(differs, name.end(), '/'));
+  before_ = name;
+  // One is the entry itself, or the directory that it is.
+  bytes_ +=
+      name.size() + header.linkname.size() + (directories > 1 ? (directories - 1) * directory_bytes : 0);
+  for (const auto& [key, value] : header.xattrs) bytes_ += key.size() + value.size();
+  if (bytes_ > limits::layer_metadata) {
     throw limits::layer_metadata.exceeded(fmt::format(
         "the names and attributes of the layer take more than {}", limits::layer_metadata.shown()));
   }
@@ -64,7 +72,7 @@ bool LayerReader::read_step(Step& step) {
           fmt::format("the layer holds more than {}", limits::layer_bytes.shown()));
     }
     bytes_ += header_.size;
-    count_metadata();
+    metadata_.add(header_);
 
     const std::string path = clean_or_throw(header_.name, "the path");
     Interpreted meant = interpret(path);

@@ -22,6 +22,19 @@ struct Step {
   Entry entry;  // of whiteout and opaque only the path counts: what is meant, without the prefix
 };
 
+// What the names and attributes of a layer take in memory as a tree: their bytes, and 256 for each directory
+// that a path goes through for the first time, as far as the path before it tells (a path of 4 KiB can go
+// through two thousand).
+class MetadataCount {
+ public:
+  // Throws Kind::limit once limits::layer_metadata is exceeded.
+  void add(const tar::Header& header);
+
+ private:
+  std::uint64_t bytes_ = 0;
+  std::string before_;
+};
+
 // Reads the uncompressed tar of a layer (image-spec, layer.md). Throws what tar::Reader throws, and
 // Kind::invalid for a path or a hardlink target that climbs above the root, a whiteout of nothing, a root
 // that is no directory, Kind::limit for more entries or bytes than limits.h allows. AUFS's own files are
@@ -47,7 +60,6 @@ class LayerReader {
 
  private:
   bool read_step(Step& step);
-  void count_metadata();
 
   CappedSource plain_;  // headers count, too: a bomb may consist of nothing else
   tar::Reader tar_;
@@ -55,7 +67,7 @@ class LayerReader {
   tar::Header header_;
   std::uint64_t entries_ = 0;
   std::uint64_t bytes_ = 0;
-  std::uint64_t metadata_ = 0;
+  MetadataCount metadata_;
 };
 
 // What is wrong with a foreign layer that will become part of an image as it is.

@@ -62,6 +62,9 @@ void Entries::see(const tar::Header& header) {
   if (path->size() > limits::path_bytes)
     return add("E514", path->substr(0, limits::name_bytes),
                fmt::format("the path has {} bytes", path->size()));
+  if (static_cast<std::uint64_t>(std::count(path->begin(), path->end(), '/')) >= limits::path_depth)
+    return add("E514", path->substr(0, limits::name_bytes),
+               fmt::format("the path is deeper than {} directories", limits::path_depth.shown()));
   auto meant = layer::interpret(*path);
   switch (meant.meaning) {
     case layer::Meaning::ignored:
@@ -72,7 +75,8 @@ void Entries::see(const tar::Header& header) {
     case layer::Meaning::opaque:
       add("W518", meant.path,
           "an opaque whiteout hides everything that the layers below have in this directory");
-      steps_.push_back({Step::Does::remove_inside, std::move(meant.path), tar::Type::directory});
+      steps_.push_back(
+          {Step::Does::remove_inside, *opaque_.insert(std::move(meant.path)).first, tar::Type::directory});
       return;
     case layer::Meaning::whiteout:
       if (header.type != tar::Type::regular || header.size != 0) {
@@ -87,34 +91,35 @@ void Entries::see(const tar::Header& header) {
 }
 
 void Entries::see_whiteout(const std::string& path) {
-  auto& seen = seen_[path];
+  auto& [key, seen] = *seen_.try_emplace(path).first;
   if (seen.whiteout) add("E504", path, "its whiteout stands in the archive twice");
   if (seen.entry) add("W507", path, "the layer puts it and removes it as well");
   seen.whiteout = true;
-  if (entered_.contains(std::string(layer::parent(path))))
+  if (entered_.contains(layer::parent(path)))
     add("W528", path, "its whiteout stands behind an entry of the same directory");
   if (place_ != Place::alone && !below_.find(path) && !below_.symlink_above(path))
     add("W513", path, "the layer removes it, and no layer below has it");
   if (const auto link = below_.symlink_above(path))
     add("W517", path, fmt::format("{} is a symlink in the layers below", quote(*link)));
-  steps_.push_back({Step::Does::remove, path, tar::Type::regular});
+  steps_.push_back({Step::Does::remove, key, tar::Type::regular});
 }
 
 void Entries::see_entry(const tar::Header& header, const std::string& path) {
-  auto& seen = seen_[path];
+  auto& [key, seen] = *seen_.try_emplace(path).first;
   if (seen.entry) add("E504", path, "it stands in the archive twice");
   if (seen.whiteout) add("W507", path, "the layer removes it and puts it as well");
   seen.entry = true;
   seen.type = header.type;
   if (path.empty() && header.type != tar::Type::directory)
     return add("E512", path, fmt::format("the root of the image would be {}", name_of(header.type)));
-  if (!path.empty()) entered_.emplace(layer::parent(path));
+  if (!path.empty()) entered_.emplace(layer::parent(key));
   see_metadata(header, path);
   see_own_symlinks(path, "it");
   if (header.type == tar::Type::hardlink) see_hardlink(header, path);
   if (const auto link = below_.symlink_above(path))
     add("W517", path, fmt::format("{} is a symlink in the layers below", quote(*link)));
-  steps_.push_back({Step::Does::put, path, header.type});
+  own_.put(key, header.type);
+  steps_.push_back({Step::Does::put, key, header.type});
 }
 
 void Entries::see_hardlink(const tar::Header& header, const std::string& path) {
@@ -151,12 +156,8 @@ void Entries::see_metadata(const tar::Header& header, const std::string& path) {
 
 // Where an entry ends up that goes through a symlink of the same layer is each client's own decision.
 void Entries::see_own_symlinks(const std::string& path, std::string_view what) {
-  for (auto above = layer::parent(path); !above.empty(); above = layer::parent(above)) {
-    const auto found = seen_.find(std::string(above));
-    if (found == seen_.end() || !found->second.entry || found->second.type != tar::Type::symlink) continue;
-    return add("W527", path,
-               fmt::format("{} lies below {}, a symlink of the same layer", what, quote(above)));
-  }
+  if (const auto link = own_.symlink_above(path))
+    add("W527", path, fmt::format("{} lies below {}, a symlink of the same layer", what, quote(*link)));
 }
 
 // A directory above an entry that neither this layer nor one below has: each client makes it in its own way.

@@ -39,7 +39,7 @@ class Entries {
   };
   struct Step {
     enum class Does : std::uint8_t { put, remove, remove_inside } does;
-    std::string path;
+    std::string_view path;  // of a key of seen_, or of opaque_
     tar::Type type;
   };
 
@@ -56,7 +56,9 @@ class Entries {
   const Below& below_;
   Report& report_;
   std::unordered_map<std::string, Seen> seen_;
-  std::unordered_set<std::string> entered_;  // directories in which an entry was put
+  std::unordered_set<std::string> opaque_;
+  std::unordered_set<std::string_view> entered_;  // directories in which an entry was put
+  Below own_;                                     // what the layer put so far
   std::vector<Step> steps_;
   std::uint64_t count_ = 0;
 };

@@ -15,6 +15,7 @@
 #include "stave/base/watched.h"
 #include "stave/compress/compress.h"
 #include "stave/hash/digest.h"
+#include "stave/layer/reader.h"
 #include "stave/tar/tar.h"
 #include "stave/validate/entries.h"
 
@@ -129,7 +130,9 @@ class LayerPass {
     try {
       tar::Reader reader(plain, tar::Reader::Ending::without_padding);
       tar::Header header;
+      layer::MetadataCount metadata;
       while (reader.next(header)) {
+        metadata.add(header);
         entries.see(header);
         if (entries.count() > limits::layer_entries)
           throw limits::layer_entries.exceeded(
