@@ -70,6 +70,7 @@ defused() {
   defused 9 layer-bytes eib_pax pack -t x --layer -
   defused 9 layer-bytes sparse_huge unpack - t
   defused 9 layer-metadata xattrs pack -t x --layer - --limit layer-metadata=50M
+  defused 9 layer-metadata directories unpack - t --limit layer-metadata=50M
   defused 9 layer-metadata names pack -t x --layer - --limit layer-metadata=20M
 }
 

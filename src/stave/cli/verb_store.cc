@@ -128,16 +128,16 @@ int run_rm(const Invocation& invocation) {
 }
 
 // A blob that the cache holds as well takes room until that lets go of it, too. A cache that is not ours to
-// tidy does not keep the store from being tidied.
-cache::Layers::Freed free_layers(const Invocation& invocation, bool all) {
+// tidy does not keep the store from being tidied: nullopt, and it is said.
+std::optional<cache::Layers::Freed> free_layers(const Invocation& invocation, bool all) {
   const auto cache = find_cache(invocation.surroundings);
-  if (!cache) return {};
+  if (!cache) return std::nullopt;
   try {
     const auto layers = cache::Layers::open(*cache + "/layers");
     return all ? layers.clear() : layers.remove_unshared();
   } catch (const Error& e) {
     invocation.context.progress->warn(fmt::format("the cache stays as it is: {}", e.what()));
-    return {};
+    return std::nullopt;
   }
 }
 
@@ -195,9 +195,10 @@ int run_gc(const Invocation& invocation) {
     // How old a blob is has to be seen before the cache lets go of it, which changes its ctime.
     garbage = store->find_garbage(invocation.context, {}, before);
     // First what is in no store: it is counted here, what leaves the store below is counted there.
-    if (!dry_run) freed = free_layers(invocation, arguments.has("--cache"));
+    const auto before_store = dry_run ? std::nullopt : free_layers(invocation, arguments.has("--cache"));
+    if (before_store) freed = *before_store;
     if (!dry_run) store->remove_garbage(invocation.context, garbage);
-    if (!dry_run) free_layers(invocation, false);
+    if (before_store) free_layers(invocation, false);
   }
   if (invocation.json) {
     invocation.print(gc_json(garbage, freed, dry_run));
