@@ -18,7 +18,7 @@ test: ## build and run all tests; the last line is their sum
 	@tools/run-tests
 
 test-big: ## the tests that need minutes or gigabytes
-	@tools/run-tests --unit none --e2e tests/e2e-big
+	@HOSTILE_VERBS=all tools/run-tests --unit none --e2e tests/e2e-big tests/e2e/hostile.bats
 
 fuzz: ## every fuzzer for SECONDS (60)
 	@tools/setup quality

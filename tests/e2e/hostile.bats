@@ -1,6 +1,7 @@
 # Nothing hostile gets through: every archive of other projects' tests, and bombs of
 # our own, for every verb that reads one. No write outside, no crash, no hang, and no more memory, time or
-# disk than there is. `hostile` (tests/e2e/clients) is the harness, `bombs` makes the bombs.
+# disk than there is. HOSTILE_VERBS says which verbs (default: "unpack ls validate"; "all" takes three times as
+# long: `make test-big`). `hostile` (tests/e2e/clients) is the harness, `bombs` makes the bombs.
 
 load helpers
 load jail_helpers
@@ -20,7 +21,7 @@ run_hostile() {
   assert_exit 0
 }
 
-@test "every hostile archive, by every verb, in a jail" {
+@test "every hostile archive in a jail" {
   local hostile files
   shared hostile >/dev/null
   hostile=$(shared hostile)
@@ -28,8 +29,8 @@ run_hostile() {
   run_hostile "${files[@]}"
 }
 
-@test "every bomb, by every verb, in a jail" {
-  [ -z "${HOSTILE_VERBS:-}" ] || skip_because "bombs are about memory and time, and a sanitizer changes both"
+@test "every bomb in a jail" {
+  [ -z "${ASAN_OPTIONS:-}" ] || skip_because "bombs are about memory and time, and a sanitizer changes both"
   local name files=()
   export HOSTILE_LIMITS="layer-bytes=200M unpack-bytes=200M archive-bytes=200M layer-metadata=50M"
   # Those that never end come through a pipe, below.
