@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
@@ -62,9 +63,9 @@ std::vector<Stored> stored_of(const Layers& layers) {
 std::string bar(std::uint64_t part, std::uint64_t all, bool utf8) {
   constexpr double width = 20;
   if (part == 0 || all == 0) return {};
-  const double columns = width * (static_cast<double>(part) / static_cast<double>(all));
+  const long columns = std::lround(width * (static_cast<double>(part) / static_cast<double>(all)));
   std::string text;
-  for (double column = 0; column < std::max(columns - 0.5, 0.5); ++column) text += utf8 ? "█" : "#";
+  for (long column = 0; column < std::max(columns, 1L); ++column) text += utf8 ? "█" : "#";
   return text;
 }
 
