@@ -37,7 +37,8 @@ std::string document(std::string_view bytes, std::optional<Sort> sort) {
 
 std::string layer(std::string_view bytes) {
   validate::Report report;
-  validate::check_layer(Context{}, std::make_unique<BytesSource>(bytes), "layer", report);
+  BytesSource source(bytes);
+  validate::check_layer(Context{}, source, bytes.size(), "layer", report);
   return text_of(report);
 }
 
