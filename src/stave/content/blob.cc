@@ -12,6 +12,12 @@
 
 namespace stave::content {
 
+std::unique_ptr<Source> BlobSource::find_from(const Digest& digest, std::uint64_t offset) const {
+  auto source = find(digest);
+  if (source) source->skip(offset);
+  return source;
+}
+
 std::unique_ptr<Source> open_verified(const BlobSource& blobs, const spec::Descriptor& descriptor) {
   auto source = blobs.find(descriptor.digest);
   if (!source) {

@@ -23,6 +23,8 @@ class BlobSource {
 
   // The bytes that are kept under `digest`, not verified; nullptr if there are none.
   virtual std::unique_ptr<Source> find(const Digest& digest) const = 0;
+  // The same without its first `offset` bytes, which are not fetched where that is possible.
+  virtual std::unique_ptr<Source> find_from(const Digest& digest, std::uint64_t offset) const;
   // How many bytes are kept under `digest`; nullopt if there are none. Costs no reading.
   virtual std::optional<std::uint64_t> find_size(const Digest& digest) const = 0;
   // For messages: "the layout \"/tmp/x\"".

@@ -32,6 +32,8 @@ class Made;  // the blobs that one Store object brought into its layout
 class BlobWriter : public Sink {
  public:
   void write(Bytes bytes) override;
+  // Bytes of it that are there already: 0, but for a writer of Store::resume.
+  std::uint64_t written() const;
 
   // fsync, then publish under blobs/<algorithm>/<hex>. A blob that is there already, with the same size,
   // stays (its content is verified when it is read), unless it is small and damaged.
@@ -83,6 +85,12 @@ class Store : public BlobSource {
   BlobWriter begin(Algorithm algorithm = Algorithm::sha256) const;
   // A sha256 blob whose bytes the caller hashes, who may know the hash of a part of them already.
   BlobWriter begin_hashed() const;
+  // A blob that may take several attempts: what was written before it was dropped (or its process killed)
+  // stays in the layout, out of everybody's sight, and the next writer for this digest goes on behind it:
+  // `written` says where. Who holds a writer for it has it alone; another one at the same time begins anew.
+  // Committed only by `commit_as`: if what is there turns out to be other bytes, that is Kind::mismatch and
+  // it is forgotten. What nobody came back for, gc removes.
+  BlobWriter resume(const Digest& digest, std::uint64_t size) const;
   Blob put(std::string_view text) const;  // a small document
   spec::Descriptor put(std::string_view text, std::string_view media_type) const;
 
