@@ -141,6 +141,7 @@ Reading read_theirs(std::string_view bytes) {
 // The headers of one entry: its own block, and those before it that are about it.
 struct Headers {
   std::string metas;  // their type letters, in order
+  bool late = false;  // a size or checksum of those behind a NUL
   tar::Block own{};
 
   char type() const { return own[tar::field::type.offset]; }
@@ -150,6 +151,12 @@ struct Headers {
   bool has(std::string_view letters) const { return metas.find_first_of(letters) != metas.npos; }
 };
 
+bool begins_late(const tar::Block& block, tar::Field where) {
+  const auto text = tar::bytes_of(block, where);
+  const std::size_t digit = text.find_first_of("01234567");
+  return digit != text.npos && text.substr(0, digit).find('\0') != text.npos;
+}
+
 Headers headers_at(std::string_view archive, std::uint64_t offset) {
   Headers headers;
   while (offset + tar::block_size <= archive.size()) {
@@ -157,6 +164,8 @@ Headers headers_at(std::string_view archive, std::uint64_t offset) {
     const char type = headers.type();
     if (std::string_view("xXgLKV").find(type) == std::string_view::npos) break;
     headers.metas += type;
+    headers.late = headers.late || begins_late(headers.own, tar::field::size) ||
+                   begins_late(headers.own, tar::field::checksum);
     const auto size = static_cast<std::uint64_t>(std::max<std::int64_t>(headers.number(tar::field::size), 0));
     offset += tar::block_size + size + tar::padding(size);
   }
@@ -167,12 +176,6 @@ Headers headers_at(std::string_view archive, std::uint64_t offset) {
 bool has_map_for_nothing(const Headers& headers) {
   return tar::format_of(headers.own) == tar::Format::gnu && headers.type() != 'S' &&
          headers.own[tar::field::gnu_sparse.offset] != '\0';
-}
-
-bool begins_late(const Headers& headers, tar::Field where) {
-  const auto text = tar::bytes_of(headers.own, where);
-  const std::size_t digit = text.find_first_of("01234567");
-  return digit != text.npos && text.substr(0, digit).find('\0') != text.npos;
 }
 
 // What is known to be different at an entry. `ours` and `theirs` are the entries, `archive` all bytes.
@@ -210,7 +213,8 @@ constexpr std::array differences = {
     // GNU tar and Go read the number behind a NUL (an old tar let the field before overflow), libarchive 0.
     Difference{"numbers-behind-a-nul",
                [](const Case& c) {
-                 return begins_late(c.headers, tar::field::mode) || begins_late(c.headers, tar::field::size);
+                 return c.headers.late || begins_late(c.headers.own, tar::field::mode) ||
+                        begins_late(c.headers.own, tar::field::size);
                }},
     Difference{"map-of-what-is-not-sparse", [](const Case& c) { return has_map_for_nothing(c.headers); }},
     // A hole at the end of a sparse file: libarchive says where data is, and gives no zeros behind the last.
@@ -242,6 +246,12 @@ constexpr std::array differences = {
                  return (format == tar::Format::gnu || format == tar::Format::star) &&
                         c.differs_only_in(true, false, false, false);
                }},
+    // A magic that only begins as ustar's: to Go a v7 header, which has no prefix.
+    Difference{"magic-is-whole",
+               [](const Case& c) {
+                 return tar::format_of(c.headers.own) == tar::Format::v7 &&
+                        tar::bytes_of(c.headers.own, tar::field::magic).starts_with("ustar");
+               }},
     // Content behind something that has none: as in Go, no bytes of the archive belong to it.
     Difference{"no-content-behind-links-and-directories",
                [](const Case& c) {
@@ -272,8 +282,9 @@ bool is_plain_octal(std::string_view field) {
 }
 
 constexpr std::array refusals = {
-    KnownRefusal{"numbers-behind-a-nul",
-                 [](const Refusal& r) { return begins_late(r.headers, tar::field::checksum); }},
+    KnownRefusal{
+        "numbers-behind-a-nul",
+        [](const Refusal& r) { return r.headers.late || begins_late(r.headers.own, tar::field::checksum); }},
     KnownRefusal{"map-of-what-is-not-sparse",
                  [](const Refusal& r) { return has_map_for_nothing(r.headers); }},
     // What a pax header overrules is not looked at, as in Go; libarchive refuses a bad size that nobody uses.
@@ -281,13 +292,20 @@ constexpr std::array refusals = {
                  [](const Refusal& r) {
                    return r.failure.find("negative size") != std::string_view::npos && r.headers.has("xX");
                  }},
+    // A regular file may say so by a NUL (POSIX); libarchive lets only '0' be sparse by its pax header.
+    KnownRefusal{"sparse-of-type-nul",
+                 [](const Refusal& r) {
+                   return r.failure == "Non-regular file cannot be sparse" && r.headers.has("xX") &&
+                          r.headers.type() == '\0';
+                 }},
     // It takes an archive for a tar only if every number of the first header has a form that it knows: device
     // numbers of
     // what is no device, and base-256 with other leading bits than 80 and ff, have not.
     KnownRefusal{"numbers-of-the-first-header",
                  [](const Refusal& r) {
                    using namespace tar::field;
-                   const std::array numbers = {mode, uid, gid, size, mtime, device_major, device_minor};
+                   const std::array numbers = {mode,  uid,      gid,          size,
+                                               mtime, checksum, device_major, device_minor};
                    return r.failure == "Unrecognized archive format" &&
                           std::any_of(numbers.begin(), numbers.end(), [&](tar::Field where) {
                             return !is_plain_octal(r.archive.substr(where.offset, where.size));
