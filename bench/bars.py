@@ -79,7 +79,7 @@ def memory(base, each):
 
     def bar(subject):
         def judge(scenario, ours):
-            limit = base + each * scenario["workload"]["entries"]
+            limit = base + each * (scenario["workload"] or {"entries": 0})["entries"]
             # The worst of all runs: a peak is a promise, not an average.
             peak = max(sample["memory"] for sample in ours["samples"])
             return peak <= limit, f"{peak / 2**20:.1f} MiB of {limit / 2**20:.1f}"

@@ -13,7 +13,7 @@ import tempfile
 import measure
 import workloads
 
-PROGRAMS = ["umoci", "buildah", "skopeo", "tar", "pigz", "unpigz", "gzip", "zstd", "diff"]
+PROGRAMS = ["umoci", "buildah", "skopeo", "tar", "pigz", "unpigz", "gzip", "zstd", "diff", "docker-registry"]
 ROOM = 10 << 30  # bytes that the full form needs: the tree, a copy, an unpacked one, and layers of it
 
 
@@ -66,12 +66,14 @@ class Bench:
         })  # fmt: skip
         self.programs = {name: self.runner.path_of(name) for name in PROGRAMS}
         self.workloads = workloads.Workloads(self.work, options.rootfs, options.short, say)
+        self.at_leave = []  # what ends with the scenario that runs: servers
         self._driver = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self._end_scenario()
         self.unmount(self.work)
         workloads.remove(self.work)
 
@@ -110,7 +112,12 @@ class Bench:
         self.here = os.path.join(self.work, scenario)
         os.mkdir(self.here)
 
+    def _end_scenario(self):
+        while self.at_leave:
+            self.at_leave.pop()()
+
     def leave(self):
+        self._end_scenario()
         self.unmount(self.here)
         workloads.remove(self.here)
         self.here = self.work

@@ -10,6 +10,7 @@ import typing
 
 import bars
 import measure
+import registry
 import workloads
 from contenders import (
     Contender,
@@ -404,6 +405,12 @@ def all_scenarios():
             bars.faster("stave diff A B", "diff -rq", 3.0),
         ), chart=("stave diff A B", "diff -rq")),
         Scenario("copy", "copy an image into an archive", "rootfs", copy, chart=("stave copy", "skopeo copy")),
+        Scenario("push", "push an image of 1 GB in 12 layers", None, registry.push, (
+            bars.faster("stave copy", "skopeo copy", 2.0), bars.memory(64 << 20, 0)("stave copy"),
+        ), chart=("stave copy", "skopeo copy")),
+        Scenario("pull", "pull it", None, registry.pull, (
+            bars.faster("stave copy", "skopeo copy", 2.0), bars.memory(64 << 20, 0)("stave copy"),
+        ), chart=("stave copy", "skopeo copy")),
         Scenario("pack-8k", "pack 8,000 files", "8k", PACK_TWO("8k")),
         Scenario("pack-small", "pack 100,000 files of 1 KiB", "small", PACK_TWO("small")),
         Scenario("pack-random", "pack 2 GB that do not compress", "random", pack_one_file("random", False), (
