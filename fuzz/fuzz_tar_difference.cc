@@ -295,7 +295,7 @@ constexpr std::array refusals = {
     // A regular file may say so by a NUL (POSIX); libarchive lets only '0' be sparse by its pax header.
     KnownRefusal{"sparse-of-type-nul",
                  [](const Refusal& r) {
-                   return r.failure == "Non-regular file cannot be sparse" && r.headers.has("xX") &&
+                   return r.failure == "header: Non-regular file cannot be sparse" && r.headers.has("xX") &&
                           r.headers.type() == '\0';
                  }},
     // It takes an archive for a tar only if every number of the first header has a form that it knows: device
