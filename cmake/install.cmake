@@ -5,7 +5,7 @@
 
 function(stave_install_rules)
   # One archive out of the modules' objects: callers link -lstave and need not know about floors. `json` and `cli` are in
-  # it only as objects; their headers show third-party types and stay here.
+  # it only as objects; their headers show third-party types and stay here, as does what http keeps of libcurl.
   set(objects "")
   foreach(module IN LISTS STAVE_MODULES)
     if(NOT module STREQUAL "cli")
@@ -28,7 +28,9 @@ function(stave_install_rules)
 
   install(TARGETS libstave EXPORT stave ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/stave DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-          FILES_MATCHING PATTERN "*.h" PATTERN "cli" EXCLUDE PATTERN "json" EXCLUDE)
+          FILES_MATCHING PATTERN "*.h" PATTERN "cli" EXCLUDE PATTERN "json" EXCLUDE PATTERN "http/curl.h" EXCLUDE
+          PATTERN "http/transfer.h" EXCLUDE PATTERN "http/setup.h" EXCLUDE PATTERN "http/loop.h" EXCLUDE
+          PATTERN "http/failure.h" EXCLUDE)
 
   set(package ${CMAKE_INSTALL_LIBDIR}/cmake/stave)
   install(EXPORT stave NAMESPACE stave:: FILE staveTargets.cmake DESTINATION ${package})
