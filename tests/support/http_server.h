@@ -305,6 +305,12 @@ class HttpServer {
     }
   }
 
+  static bool refuse(int fd) {
+    constexpr std::string_view text = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nno request";
+    static_cast<void>(::send(fd, text.data(), text.size(), MSG_NOSIGNAL));
+    return false;
+  }
+
   static bool read_head(int fd, std::string& ahead, HttpRequest& request) {
     std::size_t end;
     while ((end = ahead.find("\r\n\r\n")) == std::string::npos) {
@@ -312,6 +318,7 @@ class HttpServer {
       const ssize_t n = ::recv(fd, piece.data(), piece.size(), 0);
       if (n <= 0 || ahead.size() > 1024 * 1024) return false;
       ahead.append(piece.data(), static_cast<std::size_t>(n));
+      if (ahead[0] < 'A' || ahead[0] > 'Z') return refuse(fd);  // TLS, for one
     }
     const std::string head = ahead.substr(0, end);
     ahead.erase(0, end + 4);

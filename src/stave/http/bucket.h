@@ -31,8 +31,8 @@ class Bucket {
   // Until something may go again.
   std::chrono::milliseconds wait() const {
     if (!empty()) return {};
-    const double milliseconds = -level_ / rate_ * 1000;
-    return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(milliseconds, 1000.0)) + 1);
+    const double needed = -level_ / rate_ * 1000;
+    return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(needed, 1000.0)) + 1);
   }
 
  private:
