@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,8 +48,17 @@ class Registries {
   // unqualified-search-registries, else docker.io/library/NAME.
   std::vector<spec::Reference> candidates(const spec::Reference& name) const;
 
+  // Where credentials are looked for, first to last: names of helpers, or "containers-auth.json" for the
+  // files.
+  const std::vector<std::string>& credential_helpers() const;
+
  private:
   struct Rules;
+
+  Registries(const Settings& settings, std::shared_ptr<const Rules> rules);
+  Location location(std::string_view name, bool insecure) const;
+
+  Settings settings_;
   std::shared_ptr<const Rules> rules_;
 };
 

@@ -39,6 +39,7 @@ struct Settings {
   std::vector<std::string> registries_files = {};
   std::vector<std::string> registries_directories = {};
   std::vector<std::string> certificate_directories = {};  // certs.d, first to last (containers-certs.d(5))
+  std::string certificate_directory = {};                 // --cert-dir: instead of those, for whatever host
   std::optional<bool> tls_verify = {};                    // --tls-verify; nullopt: as registries.conf says
 
   std::string state_directory = {};         // where uploads under way are remembered; empty: nowhere
