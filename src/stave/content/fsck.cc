@@ -136,7 +136,8 @@ void Check::list_blobs_of(Algorithm algorithm) {
   if (!there || there->type != fs::FileType::directory) return;
   for (const auto& file_name : root_.list(directory)) {
     context_.check();
-    if (file_name.starts_with(temporary_prefix)) continue;
+    // A part of a blob is what it should be: somebody may come back for it (Store::resume).
+    if (file_name.starts_with(temporary_prefix) || file_name.starts_with(partial_prefix)) continue;
     const std::string path = directory + "/" + file_name;
     const auto digest = Digest::find(fmt::format("{}:{}", name(algorithm), file_name));
     const auto stat = root_.find(path);

@@ -42,9 +42,14 @@ class Sweep {
  public:
   using File = Store::Garbage::File;
 
-  // Blobs that were touched at `before` or later stay.
+  // What was touched at or after these times stays; nullopt: nothing stays for its age.
+  struct Ages {
+    std::optional<std::int64_t> blobs = {};
+    std::optional<std::int64_t> partials = {};
+  };
+
   Sweep(const Context& context, const Store& store, const fs::Dir& root, const std::set<Digest>& kept,
-        std::optional<std::int64_t> before)
+        Ages before)
       : context_(context), store_(store), root_(root), kept_(kept), before_(before) {}
 
   std::vector<File> find() {
@@ -72,7 +77,8 @@ class Sweep {
     for (const auto& file_name : root_.list(directory)) {
       context_.check();
       // Its writer is dead: under the exclusive lock we are alone.
-      const bool left_behind = file_name.starts_with(temporary_prefix);
+      const bool partial = algorithm && file_name.starts_with(partial_prefix);
+      const bool left_behind = partial || file_name.starts_with(temporary_prefix);
       // What bears no digest's name is not ours to judge.
       const auto digest =
           algorithm ? Digest::find(fmt::format("{}:{}", name(*algorithm), file_name)) : std::nullopt;
@@ -80,7 +86,8 @@ class Sweep {
       const std::string path = directory.empty() ? file_name : directory + "/" + file_name;
       const auto stat = root_.get(path);
       if (left_behind) {
-        if (stat.type == fs::FileType::regular) left_behind_.push_back({path, std::nullopt, stat.size});
+        if (stat.type != fs::FileType::regular || (partial && is_young(stat, before_.partials))) continue;
+        left_behind_.push_back({path, std::nullopt, stat.size});
       } else {
         judge({*digest, stat});
       }
@@ -92,7 +99,7 @@ class Sweep {
   void judge(const Blob& blob) {
     const bool symlink = blob.stat.type == fs::FileType::symlink;
     if (!symlink && blob.stat.type != fs::FileType::regular) return;
-    if (!kept_.contains(blob.digest) && !is_young(blob.stat)) {
+    if (!kept_.contains(blob.digest) && !is_young(blob.stat, before_.blobs)) {
       unreachable_.push_back(blob);
     } else if (symlink) {
       if (const auto inode = target_of(blob.digest)) targets_.insert(*inode);
@@ -100,8 +107,8 @@ class Sweep {
   }
 
   // A ctime later than the mtime is that of a name it was given since, by the cache for example.
-  bool is_young(const fs::Stat& stat) const {
-    return before_ && std::max(stat.mtime.seconds, stat.ctime.seconds) >= *before_;
+  static bool is_young(const fs::Stat& stat, std::optional<std::int64_t> before) {
+    return before && std::max(stat.mtime.seconds, stat.ctime.seconds) >= *before;
   }
 
   bool is_target(const Blob& blob) const {
@@ -124,7 +131,7 @@ class Sweep {
   const Store& store_;
   const fs::Dir& root_;
   const std::set<Digest>& kept_;
-  std::optional<std::int64_t> before_;
+  Ages before_;
   std::vector<File> left_behind_;
   std::vector<Blob> unreachable_;
   std::set<Inode> targets_;
@@ -133,12 +140,13 @@ class Sweep {
 }  // namespace
 
 Store::Garbage Store::find_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
-                                   std::optional<std::int64_t> before) const {
+                                   std::optional<std::int64_t> before,
+                                   std::optional<std::int64_t> partials_before) const {
   if (access_ != Access::exclusive)
     throw Error(Kind::internal, "garbage is collected under the exclusive lock only");
   const auto kept = find_kept(*this, roots);
   Garbage garbage;
-  garbage.files = Sweep(context, *this, root_, kept, before).find();
+  garbage.files = Sweep(context, *this, root_, kept, {before, partials_before}).find();
   garbage.blobs = garbage.files.size();
   for (const auto& file : garbage.files) garbage.bytes += file.size;
   return garbage;
@@ -170,7 +178,7 @@ Store::Garbage Store::take_back(const Context& context, const std::string& path,
   std::set<std::string> paths;
   for (const auto& digest : made) paths.insert(blob_path(digest));
   const auto kept = find_kept(store, {});
-  for (const auto& file : Sweep(context, store, store.root_, kept, std::nullopt).find()) {
+  for (const auto& file : Sweep(context, store, store.root_, kept, {}).find()) {
     if (!paths.contains(file.path)) continue;
     store.root_.remove_file(file.path);
     ++garbage.blobs;

@@ -19,6 +19,10 @@ inline constexpr std::string_view index_file = "index.json";
 // What begins so is a temporary file of a writer (fs::TempFile).
 inline constexpr std::string_view temporary_prefix = ".stave-tmp-";
 
+// And what begins so is a part of the blob whose digits follow: who wants it goes on behind it
+// (Store::resume).
+inline constexpr std::string_view partial_prefix = ".stave-partial-";
+
 // "blobs/sha256/0123…" (image-layout.md, "Blobs").
 std::string blob_path(const Digest& digest);
 

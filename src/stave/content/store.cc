@@ -92,9 +92,10 @@ bool looks_sound(const fs::Dir& directory, const fs::Stat& there, const Blob& bl
 
 }  // namespace
 
-BlobWriter::BlobWriter(fs::Dir directory, std::optional<Hasher> hasher, std::shared_ptr<Made> made)
+BlobWriter::BlobWriter(fs::Dir directory, fs::TempFile file, std::optional<Hasher> hasher,
+                       std::shared_ptr<Made> made)
     : directory_(std::move(directory)),
-      file_(fs::TempFile::in(directory_)),
+      file_(std::move(file)),
       hasher_(std::move(hasher)),
       made_(std::move(made)) {}
 
@@ -102,6 +103,8 @@ void BlobWriter::write(Bytes bytes) {
   if (hasher_) hasher_->update(bytes);
   file_.write(bytes);
 }
+
+std::uint64_t BlobWriter::written() const { return file_.size(); }
 
 Digest BlobWriter::finish_hash() {
   if (!hasher_) throw Error(Kind::internal, "a blob was not hashed by its writer");
@@ -121,8 +124,10 @@ Blob BlobWriter::commit_hashed(const Digest& digest) && {
 Blob BlobWriter::commit_as(const Digest& digest, std::uint64_t size) && {
   const Digest got = finish_hash();
   if (got != digest || file_.size() != size) {
+    const std::uint64_t arrived = file_.size();
+    std::move(file_).discard();
     throw Error(Kind::mismatch, fmt::format("blob {} of {} bytes arrived as {} of {} bytes", digest.str(),
-                                            size, got.str(), file_.size()));
+                                            size, got.str(), arrived));
   }
   return std::move(*this).publish(digest);
 }
@@ -224,18 +229,47 @@ std::optional<std::uint64_t> Store::find_size(const Digest& digest) const {
 
 fs::Dir Store::blobs_directory() const { return root_.make_dir("blobs", root_.get("").mode & 0777); }
 
-BlobWriter Store::begin(Algorithm algorithm) const {
+fs::Dir Store::directory_of(Algorithm algorithm) const {
   const auto blobs = blobs_directory();
   const bool there = blobs.find(name(algorithm)).has_value();
   auto directory = blobs.make_dir(name(algorithm), root_.get("").mode & 0777);
   // A blob is as lasting as the directory it is in.
   if (!there) blobs.sync();
-  return {std::move(directory), Hasher(algorithm), made_};
+  return directory;
+}
+
+BlobWriter Store::begin(Algorithm algorithm) const {
+  auto directory = directory_of(algorithm);
+  auto file = fs::TempFile::in(directory);
+  return {std::move(directory), std::move(file), Hasher(algorithm), made_};
 }
 
 BlobWriter Store::begin_hashed() const {
-  return {blobs_directory().make_dir(name(Algorithm::sha256), root_.get("").mode & 0777), std::nullopt,
-          made_};
+  auto directory = blobs_directory().make_dir(name(Algorithm::sha256), root_.get("").mode & 0777);
+  auto file = fs::TempFile::in(directory);
+  return {std::move(directory), std::move(file), std::nullopt, made_};
+}
+
+BlobWriter Store::resume(const Digest& digest, std::uint64_t size) const {
+  if (size < least_resumed) return begin(digest.algorithm());
+  auto directory = directory_of(digest.algorithm());
+  const std::string partial = std::string(partial_prefix) + digest.hex();
+  auto file = fs::TempFile::kept(directory, partial);
+  if (file && file->size() > size) {
+    // No part of this blob: a file of that name that nobody of us wrote.
+    std::move(*file).discard();
+    file = fs::TempFile::kept(directory, partial);
+  }
+  if (!file) return begin(digest.algorithm());
+  Hasher hasher(digest.algorithm());
+  std::vector<std::byte> buffer(limits::copy_buffer);
+  for (std::uint64_t at = 0; at < file->size();) {
+    const auto piece = MutableBytes(buffer).first(std::min<std::uint64_t>(buffer.size(), file->size() - at));
+    fs::read_at(file->fd(), at, piece, directory.name() + "/" + partial);
+    hasher.update(piece);
+    at += piece.size();
+  }
+  return {std::move(directory), std::move(*file), std::move(hasher), made_};
 }
 
 Blob Store::put(std::string_view text) const {
@@ -335,6 +369,11 @@ bool Store::retag(std::string_view reference, const Digest& expected,
 std::unique_ptr<Source> Stacked::find(const Digest& digest) const {
   auto source = first_.find(digest);
   return source ? std::move(source) : second_.find(digest);
+}
+
+std::unique_ptr<Source> Stacked::find_from(const Digest& digest, std::uint64_t offset) const {
+  auto source = first_.find_from(digest, offset);
+  return source ? std::move(source) : second_.find_from(digest, offset);
 }
 
 std::optional<std::uint64_t> Stacked::find_size(const Digest& digest) const {

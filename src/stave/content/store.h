@@ -32,21 +32,23 @@ class Made;  // the blobs that one Store object brought into its layout
 class BlobWriter : public Sink {
  public:
   void write(Bytes bytes) override;
-  // Bytes of it that are there already: 0, but for a writer of Store::resume.
+  // Bytes of it that are there: at first none, but for a writer of Store::resume.
   std::uint64_t written() const;
 
   // fsync, then publish under blobs/<algorithm>/<hex>. A blob that is there already, with the same size,
   // stays (its content is verified when it is read), unless it is small and damaged.
   Blob commit() &&;
   // The same, for bytes from elsewhere: throws Kind::mismatch, and nothing was published, unless they are
-  // what was wanted.
+  // what was wanted. What a writer of Store::resume has then is forgotten.
   Blob commit_as(const Digest& digest, std::uint64_t size) &&;
   // The same for who hashed the bytes as they were made: only for a writer of Store::begin_hashed.
   Blob commit_hashed(const Digest& digest) &&;
+  // Leaves nothing behind, of a writer of Store::resume either.
+  void discard() && { std::move(file_).discard(); }
 
  private:
   friend class Store;
-  BlobWriter(fs::Dir directory, std::optional<Hasher> hasher, std::shared_ptr<Made> made);
+  BlobWriter(fs::Dir directory, fs::TempFile file, std::optional<Hasher> hasher, std::shared_ptr<Made> made);
   Blob publish(const Digest& digest) &&;
   Digest finish_hash();
 
@@ -89,8 +91,10 @@ class Store : public BlobSource {
   // stays in the layout, out of everybody's sight, and the next writer for this digest goes on behind it:
   // `written` says where. Who holds a writer for it has it alone; another one at the same time begins anew.
   // Committed only by `commit_as`: if what is there turns out to be other bytes, that is Kind::mismatch and
-  // it is forgotten. What nobody came back for, gc removes.
+  // it is forgotten. What is there is hashed anew, at the speed of SHA-256. Blobs of less than
+  // `least_resumed` leave nothing behind. What nobody came back for, gc removes.
   BlobWriter resume(const Digest& digest, std::uint64_t size) const;
+  static constexpr std::uint64_t least_resumed = 1024 * 1024;
   Blob put(std::string_view text) const;  // a small document
   spec::Descriptor put(std::string_view text, std::string_view media_type) const;
 
@@ -119,13 +123,15 @@ class Store : public BlobSource {
     std::uint64_t bytes = 0;
     std::vector<File> files = {};
   };
-  // Every blob that no reference of index.json (and none of `roots`) reaches, and what killed writers left.
+  // Every blob that no reference of index.json (and none of `roots`) reaches, what killed writers left, and
+  // parts of blobs that nobody came back for (Store::resume) since `partials_before`, or at all.
   // Needs Access::exclusive. A document that is there and cannot be read is an error: what hangs below it
   // cannot be known; one that is absent (a platform that was left out) refers to nothing. Files that bear no
   // digest's name are not ours to judge. With `before` (seconds since the epoch) only blobs whose mtime and
   // ctime are older: who puts blobs in one step and refers to them in another has so much time.
   Garbage find_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
-                       std::optional<std::int64_t> before = {}) const;
+                       std::optional<std::int64_t> before = {},
+                       std::optional<std::int64_t> partials_before = {}) const;
   void remove_garbage(const Context& context, const Garbage& garbage) const;
   // Finds it and, unless `dry_run`, removes it. Nothing is removed before all of it is found.
   Garbage collect_garbage(const Context& context, const std::vector<spec::Descriptor>& roots,
@@ -145,6 +151,7 @@ class Store : public BlobSource {
  private:
   Store(fs::Dir root, Access access);
   fs::Dir blobs_directory() const;
+  fs::Dir directory_of(Algorithm algorithm) const;
   bool tag_if(std::string_view name, const spec::Descriptor& descriptor,
               const std::function<bool(const spec::Descriptor* before)>& wanted) const;
 
@@ -159,6 +166,7 @@ class Stacked : public BlobSource {
  public:
   Stacked(const BlobSource& first, const BlobSource& second) : first_(first), second_(second) {}
   std::unique_ptr<Source> find(const Digest& digest) const override;
+  std::unique_ptr<Source> find_from(const Digest& digest, std::uint64_t offset) const override;
   std::optional<std::uint64_t> find_size(const Digest& digest) const override;
   std::string describe() const override { return first_.describe(); }
 

@@ -153,6 +153,10 @@ class TempFile : public Sink {
   static TempFile in(const Dir& dir, std::uint32_t mode = 0644);
   // With no name at all, in $TMPDIR as handed in ("" is /tmp), for spooling; it can never be published.
   static TempFile anonymous(const std::string& directory);
+  // Under a name of its own, which it keeps until `publish` or `discard`, so that whoever comes next goes on
+  // behind what was written: what is there already counts in `size`. Nobody else has it meanwhile (flock);
+  // nullopt if somebody has, or if something else than a file is in the way.
+  static std::optional<TempFile> kept(const Dir& dir, std::string_view file_name, std::uint32_t mode = 0644);
   TempFile(TempFile&&) noexcept;
   TempFile& operator=(TempFile&&) noexcept;
   ~TempFile() override;
@@ -166,6 +170,8 @@ class TempFile : public Sink {
   // Existing::keep: a file of that name stays and ours goes (anything but a file there is Kind::exists);
   // fail: Kind::exists. Consumes the writer, also when it throws.
   void publish(std::string_view file_name, Existing existing, bool sync = true) &&;
+  // Throws away what was written, of one that is `kept` as well.
+  void discard() &&;
   // The bytes written so far, to be read (and nothing more to be written): the same open file.
   Fd release() &&;
 
@@ -179,6 +185,7 @@ class TempFile : public Sink {
   Fd dir_;  // none: anonymous
   std::string dir_name_;
   std::string temp_name_;  // empty: O_TMPFILE
+  bool kept_ = false;      // the name outlives this object
   std::uint64_t size_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/fs.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -118,11 +119,42 @@ TempFile TempFile::anonymous(const std::string& directory) {
   return file;
 }
 
+std::optional<TempFile> TempFile::kept(const Dir& dir, std::string_view file_name, std::uint32_t mode) {
+  check_file_name(file_name, {dir.name(), file_name});
+  const std::string name(file_name);
+  for (int n = 0; n < name_attempts; ++n) {
+    Opened opened = open_at(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (opened.error == ELOOP || opened.error == EISDIR || opened.error == ENXIO) return std::nullopt;
+    if (opened.error) fail_in(opened.error, "making", dir.name());
+    const Stat open = stat(opened.fd);
+    if (open.type != FileType::regular) return std::nullopt;
+    if (retry([&] { return ::flock(opened.fd.get(), LOCK_EX | LOCK_NB); }) != 0) return std::nullopt;
+    // Whoever had it until now may have published or discarded it.
+    Stat named;
+    const int error = stat_at(dir.fd(), name.c_str(), named);
+    if (error || named.inode != open.inode || named.device != open.device) continue;
+    TempFile file;
+    file.dir_name_ = dir.name();
+    Opened directory = open_directory_at(dir.fd(), ".", 0);
+    if (directory.error) fail(directory.error, {dir.name()});
+    file.dir_ = std::move(directory.fd);
+    file.fd_ = std::move(opened.fd);
+    file.temp_name_ = name;
+    file.kept_ = true;
+    const auto end = ::lseek(file.fd_.get(), 0, SEEK_END);
+    if (end < 0 || ::fchmod(file.fd_.get(), mode & 07777) != 0) fail_in(errno, "setting up", dir.name());
+    file.size_ = static_cast<std::uint64_t>(end);
+    return file;
+  }
+  return std::nullopt;
+}
+
 TempFile::TempFile(TempFile&& other) noexcept
     : fd_(std::move(other.fd_)),
       dir_(std::move(other.dir_)),
       dir_name_(std::move(other.dir_name_)),
       temp_name_(std::exchange(other.temp_name_, {})),
+      kept_(std::exchange(other.kept_, false)),
       size_(std::exchange(other.size_, 0)) {}
 
 TempFile& TempFile::operator=(TempFile&& other) noexcept {
@@ -130,6 +162,7 @@ TempFile& TempFile::operator=(TempFile&& other) noexcept {
   std::swap(dir_, other.dir_);
   std::swap(dir_name_, other.dir_name_);
   std::swap(temp_name_, other.temp_name_);
+  std::swap(kept_, other.kept_);
   std::swap(size_, other.size_);
   return *this;
 }
@@ -137,7 +170,9 @@ TempFile& TempFile::operator=(TempFile&& other) noexcept {
 TempFile::~TempFile() { drop_name(); }
 
 void TempFile::drop_name() {
-  if (!temp_name_.empty()) ::unlinkat(dir_.get(), temp_name_.c_str(), 0);
+  // An empty one is of no use to whoever comes next.
+  const bool stays = kept_ && size_ != 0;
+  if (!temp_name_.empty() && !stays) ::unlinkat(dir_.get(), temp_name_.c_str(), 0);
   temp_name_.clear();
 }
 
@@ -154,6 +189,7 @@ void TempFile::write(Bytes bytes) {
 void TempFile::publish(std::string_view file_name, Existing existing, bool sync) && {
   // From here on this object owns nothing: whatever fails, nothing is left behind.
   TempFile file = std::move(*this);
+  file.kept_ = false;
   const Where where{file.dir_name_, file_name};
   check_file_name(file_name, where);
   if (!file.dir_) throw Error(Kind::internal, where.text() + ": an anonymous file was to be published");
@@ -188,6 +224,11 @@ int TempFile::name_over(const std::string& name) {
   }
   temp_name_.clear();
   return 0;
+}
+
+void TempFile::discard() && {
+  TempFile file = std::move(*this);
+  file.kept_ = false;
 }
 
 Fd TempFile::release() && {
