@@ -14,6 +14,8 @@
 #include "stave/base/parallel.h"
 #include "stave/base/text.h"
 #include "stave/image/image.h"
+#include "stave/place/joined.h"
+#include "stave/place/remote.h"
 #include "stave/spec/reference.h"
 
 namespace stave::place {
@@ -195,7 +197,9 @@ Located open_stored(const Words& words, const Grounds& grounds) {
   std::string hint = near ? fmt::format("did you mean {}? ", printable(*near)) : "";
   const auto transport = nearest(reference.path, {"oci", "oci-archive", "docker-archive"});
   if (transport && !near) hint += fmt::format("did you mean {}:{}? ", *transport, printable(reference.tag));
-  hint += "`stave images` lists what is there";
+  hint += near ? "`stave images` lists what is there"
+               : fmt::format("`stave images` lists what is there, `stave pull {}` fetches it",
+                             printable(words.reference));
   throw Error(Kind::not_found,
               fmt::format("there is no image {} in the local store (tried {})", quote(words.reference),
                           stave::join(names_tried(words.reference), " and ")),
@@ -233,6 +237,8 @@ Place open_place(const Context& context, const Words& words, const Grounds& grou
     case Transport::docker_archive:
       archive = Archive::open(context, open_archive_file(words.path), quote(words.path), grounds.spool);
       break;
+    case Transport::registry:
+      throw Error(Kind::usage, "a repository is no place to be opened as a whole");
     case Transport::stream:
       archive = Archive::spool(context, *open_input(context, grounds), "standard input", grounds.spool);
       break;
@@ -242,8 +248,53 @@ Place open_place(const Context& context, const Words& words, const Grounds& grou
 
 Located open(const Context& context, const Words& words, const Grounds& grounds) {
   if (words.transport == Transport::store) return open_stored(words, grounds);
+  if (words.transport == Transport::registry) return open_remote(context, words, grounds);
   auto place = open_place(context, words, grounds);
   return locate(std::move(place.blobs), place.offers, words);
+}
+
+Located open_at_registry(const Context& context, std::string_view name, const Grounds& grounds) {
+  const auto reference = spec::Reference::parse(name);
+  std::vector<std::string> tried;
+  for (const auto& candidate : network_of(grounds)->registries().candidates(reference)) {
+    if (auto located = find_remote(context, candidate, grounds)) return std::move(*located);
+    tried.push_back("docker://" + candidate.with_default_tag().str());
+  }
+  throw Error(
+      Kind::not_found,
+      fmt::format("there is no image {} at a registry (tried {})", quote(name), stave::join(tried, " and ")),
+      "`stave tags docker://HOST/PATH` lists what is in a repository");
+}
+
+Located open_anywhere(const Context& context, const Words& words, const Grounds& grounds) {
+  if (words.transport != Transport::store) return open(context, words, grounds);
+  try {
+    return open_stored(words, grounds);
+  } catch (const Error& here) {
+    if (here.kind() != Kind::not_found) throw;
+    try {
+      return open_at_registry(context, words.reference, grounds);
+    } catch (const Error& there) {
+      if (there.kind() == Kind::cancelled) throw;
+      throw Error(here.kind(), fmt::format("{}; {}", here.what(), there.what()), here.hint());
+    }
+  }
+}
+
+Located spooled(Located image, const Grounds& grounds) {
+  if (!repositories_of(*image.blobs).empty())
+    image.blobs = std::make_shared<Spooled>(std::move(image.blobs), grounds.spool);
+  return image;
+}
+
+Located joined(Located image, std::shared_ptr<const content::BlobSource> more) {
+  image.blobs = std::make_shared<Joined>(std::vector{std::move(image.blobs), std::move(more)});
+  return image;
+}
+
+std::shared_ptr<const registry::Repository> open_repository(const Context& context, const Words& words,
+                                                            const Grounds& grounds) {
+  return std::make_shared<const registry::Repository>(network_of(grounds), context, remote_reference(words));
 }
 
 spec::Descriptor restrict_to(const Located& image, const std::vector<spec::Platform>& platforms,
@@ -259,8 +310,28 @@ spec::Descriptor restrict_to(const Located& image, const std::vector<spec::Platf
   return image::put_index(made, chosen, {});
 }
 
+namespace {
+
+void copy_blob(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& descriptor,
+               const content::Store& store) {
+  Task task(context, fmt::format("copying {}", descriptor.digest.short_hex()), descriptor.size);
+  const auto source = content::open_verified(blobs, descriptor);
+  auto writer = store.begin(descriptor.digest.algorithm());
+  std::vector<std::byte> buffer(256 * 1024);
+  while (const std::size_t n = source->read(buffer)) {
+    context.check();
+    writer.write(Bytes(buffer).first(n));
+    task.advance(n);
+  }
+  std::move(writer).commit_as(descriptor.digest, descriptor.size);
+  task.done(human_size(descriptor.size));
+}
+
+}  // namespace
+
 void copy_blobs(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
                 const content::Store& store) {
+  const bool remote = !repositories_of(blobs).empty();
   std::vector<spec::Descriptor> documents;  // in order, after everything that they refer to
   std::vector<spec::Descriptor> missing;
   for (const auto& node : content::reachable(blobs, root)) {
@@ -268,25 +339,23 @@ void copy_blobs(const Context& context, const content::BlobSource& blobs, const 
     if (there == node.descriptor.size) continue;
     const bool document = spec::media::is_index(node.descriptor.media_type) ||
                           spec::media::is_manifest(node.descriptor.media_type);
+    if (!node.descriptor.urls.empty() && !blobs.find_size(node.descriptor.digest)) {
+      // Content that its publisher keeps for himself (image-spec descriptor.md, "urls").
+      context.progress->warn(fmt::format("{} is left out: it is only at {}", node.descriptor.digest.str(),
+                                         quote(node.descriptor.urls.front())));
+      continue;
+    }
     (document ? documents : missing).push_back(node.descriptor);
   }
-  const auto copy_one = [&](const spec::Descriptor& descriptor) {
-    Task task(context, fmt::format("copying {}", descriptor.digest.short_hex()), descriptor.size);
-    const auto source = content::open_verified(blobs, descriptor);
-    auto writer = store.begin(descriptor.digest.algorithm());
-    std::vector<std::byte> buffer(256 * 1024);
-    while (const std::size_t n = source->read(buffer)) {
-      context.check();
-      writer.write(Bytes(buffer).first(n));
-      task.advance(n);
-    }
-    std::move(writer).commit_as(descriptor.digest, descriptor.size);
-    task.done(human_size(descriptor.size));
-  };
-  std::vector<int> slots(std::max<std::size_t>(context.jobs, 1));
-  in_order<int>(context, missing.size(), slots, [&](std::size_t i, int&) { copy_one(missing[i]); },
+  const Context width = remote ? for_network(context) : context;
+  std::vector<int> slots(std::max<std::size_t>(width.jobs, 1));
+  in_order<int>(width, missing.size(), slots,
+                [&](std::size_t i, int&) {
+                  remote ? fetch_blob(context, blobs, missing[i], store)
+                         : copy_blob(context, blobs, missing[i], store);
+                },
                 {[](std::size_t, int&) {}});
-  for (const auto& document : documents) copy_one(document);
+  for (const auto& document : documents) copy_blob(context, blobs, document, store);
 }
 
 namespace {
@@ -374,18 +443,28 @@ void check_destination(const Words& destination, const Copy& how, const Grounds&
     case Transport::stream:
       check_terminal(how, grounds);
       break;
+    case Transport::registry:
+      if (const auto reference = spec::Reference::parse(destination.reference);
+          reference.digest && !reference.tag.empty()) {
+        throw Error(Kind::usage, fmt::format("{} has a tag and a digest", quote(destination.str())),
+                    "an image is pushed to the one or the other");
+      }
+      break;
   }
 }
 
 namespace {
 
-// Runs `work` on the layout at `path`, made where there is none. When it fails, what it put there goes again.
+// Runs `work` on the layout at `path`, made where there is none. When it fails, what it put there goes again,
+// unless it came from a registry and the next attempt is to go on with it.
 template <class Work>
-auto in_layout(const std::string& path, std::uint32_t mode, const Work& work) {
+auto in_layout(const std::string& path, std::uint32_t mode, const Work& work,
+               const content::BlobSource* from = nullptr) {
   std::optional<content::Store> store = content::Store::create(path, mode);
   try {
     return work(*store);
   } catch (...) {
+    if (from != nullptr && is_worth_keeping(*from, std::current_exception())) throw;
     const auto made = store->made();
     store.reset();
     try {
@@ -411,13 +490,14 @@ std::vector<std::filesystem::path> missing_directories(const std::string& path) 
 // The same for a layout that belongs to this one copy: if it was made for it, it goes again, too, and so do
 // the directories above it that were.
 template <class Work>
-auto in_new_layout(const std::string& path, const Work& work) {
+auto in_new_layout(const std::string& path, const Work& work, const content::BlobSource& from) {
   constexpr std::uint32_t mode = 0755;
-  if (content::Store::is_layout(path)) return in_layout(path, mode, work);
+  if (content::Store::is_layout(path)) return in_layout(path, mode, work, &from);
   auto made = missing_directories(path);
   try {
-    return in_layout(path, mode, work);
+    return in_layout(path, mode, work, &from);
   } catch (...) {
+    if (is_worth_keeping(from, std::current_exception())) throw;
     try {
       std::error_code error;
       const bool gone = content::Store::take_back_layout(path);
@@ -445,15 +525,20 @@ Copied copy(const Context& context, const content::BlobSource& blobs, const spec
       throw Error(Kind::usage, "the image has no name where it comes from",
                   "say how it is to be called: stave copy SRC NAME[:TAG]");
     }
-    return in_layout(grounds.store, 0700, [&](const content::Store& store) {
-      return copy_to_store(context, blobs, root, store, stored_name(name));
-    });
+    return in_layout(
+        grounds.store, 0700,
+        [&](const content::Store& store) {
+          return copy_to_store(context, blobs, root, store, stored_name(name));
+        },
+        &blobs);
   }
+  if (destination.transport == Transport::registry)
+    return push(context, blobs, root, destination, how, grounds);
   if (!destination.reference.empty()) name = destination.reference;
   if (destination.transport == Transport::layout) {
-    return in_new_layout(destination.path, [&](const content::Store& store) {
-      return copy_to_store(context, blobs, root, store, name);
-    });
+    return in_new_layout(
+        destination.path,
+        [&](const content::Store& store) { return copy_to_store(context, blobs, root, store, name); }, blobs);
   }
   const ArchiveWords words{.name = name, .for_docker = how.for_docker};
   if (destination.transport == Transport::stream) {

@@ -15,6 +15,7 @@
 #include "stave/fs/fs.h"
 #include "stave/place/archive.h"
 #include "stave/place/words.h"
+#include "stave/registry/registry.h"
 #include "stave/spec/spec.h"
 
 namespace stave::place {
@@ -26,6 +27,8 @@ struct Grounds {
   int input = 0;                     // the descriptor that "-" reads
   int output = 1;                    // and writes
   std::uint32_t output_mode = 0644;  // of archives that are written: 0666 without the caller's umask
+  // What talks to registries; made when it is first asked for, as that loads libcurl. Empty: nothing does.
+  std::function<std::shared_ptr<const registry::Network>()> network = {};
 };
 
 // An image in some place. It keeps that place open.
@@ -35,6 +38,16 @@ struct Located {
   std::string name;       // what it is called there, with tag; empty: it has no name
 };
 
+// The same image for who reads its layers more than once: those from a registry are fetched once, and kept
+// in grounds.spool meanwhile.
+Located spooled(Located image, const Grounds& grounds);
+// The same image with more blobs than those of its place.
+Located joined(Located image, std::shared_ptr<const content::BlobSource> more);
+
+// The repository that words of Transport::registry name.
+std::shared_ptr<const registry::Repository> open_repository(const Context& context, const Words& words,
+                                                            const Grounds& grounds);
+
 // The local store, made on first use (mode 0700). `context` is for waiting, as of Store::open.
 std::shared_ptr<const content::Store> open_store(
     const Grounds& grounds, content::Store::Access access = content::Store::Access::shared,
@@ -43,6 +56,12 @@ std::shared_ptr<const content::Store> open_store(
 // Opens an image for reading. Kind::not_found says what was tried and what there is; Kind::usage when a place
 // holds several images and none was named.
 Located open(const Context& context, const Words& words, const Grounds& grounds);
+// The same, but a name that the local store lacks is looked for where registries.conf says, else at
+// docker.io.
+Located open_anywhere(const Context& context, const Words& words, const Grounds& grounds);
+// An image at a registry: of a name with one, there, else at the first that has it of those that
+// registries.conf names. `name` is the full one.
+Located open_at_registry(const Context& context, std::string_view name, const Grounds& grounds);
 
 // A place as a whole, for who looks at everything that it offers.
 struct Place {
@@ -65,6 +84,7 @@ struct Copy {
   std::string name;          // instead of the name it has; empty: keep it
   bool force = false;        // existing files are replaced
   bool for_docker = false;   // archives: add the name that docker's containerd store looks for
+  bool untagged = false;     // registries: no tag, by its digest alone
   bool check_output = true;  // refuse to write an archive to a terminal
 };
 
@@ -72,14 +92,24 @@ struct Copy {
 struct Copied {
   spec::Descriptor root;
   std::string name;
-  std::optional<spec::Descriptor> before;  // what had the name in a store or layout
+  std::optional<spec::Descriptor> before;  // what had the name in a store, layout or repository
 };
 
 // Copies `root` (what it is and everything it refers to) from `blobs` to `destination`. Every blob is
 // verified on the way; bytes never change. Nothing appears before it is complete: archives by rename, layouts
-// by their reference.
+// by their reference, repositories by their tag. What came from a registry before a connection broke or the
+// person stopped it stays without a name in a store or layout, and the next copy goes on behind it.
 Copied copy(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
             const Words& destination, const Copy& how, const Grounds& grounds);
+
+// What refers to a manifest as its subject: by the registry's answer, or in the index.json of a store or
+// layout; an archive knows of none. With an artifact type, only those of that type.
+std::vector<spec::Descriptor> referrers_of(const content::BlobSource& blobs, const Digest& subject,
+                                           const std::string& artifact_type);
+// Copies whatever refers to `root` or a manifest below it, and what refers to that, to where the image is
+// by now: a registry, store or layout. Gives their number.
+std::size_t copy_referrers(const Context& context, const content::BlobSource& blobs,
+                           const spec::Descriptor& root, const Words& destination, const Grounds& grounds);
 
 // Throws what `copy` would throw for the destination alone (a file that exists, a directory that is no
 // layout, a terminal), so that long work is not done in vain. Creates nothing.
@@ -100,7 +130,8 @@ std::unique_ptr<Source> open_input(const Context& context, const Grounds& ground
 // it fails, what it put there goes again. `work` keeps no other handle on the store that outlives it.
 void in_store(const Grounds& grounds, const std::function<void(const content::Store&)>& work);
 
-// Copies the blobs below `root` that `store` lacks, layers in parallel, children before parents.
+// Copies the blobs below `root` that `store` lacks, layers in parallel, children before parents. A blob from
+// a registry goes on where an interrupted copy was. What has its content elsewhere (urls) may be absent.
 void copy_blobs(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
                 const content::Store& store);
 

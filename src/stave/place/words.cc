@@ -9,6 +9,7 @@
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
+#include "stave/registry/registries.h"
 #include "stave/spec/reference.h"
 
 namespace stave::place {
@@ -24,7 +25,9 @@ constexpr std::array<std::string_view, 7> foreign = {
     "docker-daemon", "containers-storage", "dir", "ostree", "tarball", "sif", "atomic"};
 
 constexpr std::string_view known =
-    "NAME[:TAG], oci:PATH[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF] or -";
+    "NAME[:TAG], docker://NAME[:TAG], oci:PATH[:REF], oci-archive:FILE[:REF], docker-archive:FILE[:REF] or -";
+
+constexpr std::string_view registry_prefix = "docker://";
 
 std::string_view prefix_of(Transport transport) {
   for (const auto& [prefix, each] : with_path) {
@@ -52,6 +55,20 @@ Words parse_path(Transport transport, std::string_view rest) {
   return words;
 }
 
+// "docker://alpine" is docker.io/library/alpine, as every client has it.
+Words parse_registry(std::string_view text) {
+  try {
+    auto reference = spec::Reference::parse(text.substr(registry_prefix.size()));
+    if (reference.registry.empty()) reference.registry = "docker.io";
+    return {.transport = Transport::registry,
+            .path = {},
+            .reference = registry::normalized(std::move(reference)).str()};
+  } catch (const Error& e) {
+    throw Error(Kind::usage, fmt::format("{}: {}", quote(text), e.what()),
+                e.hint().empty() ? "write docker://HOST/PATH[:TAG][@DIGEST]" : e.hint());
+  }
+}
+
 // What a word that is no reference was probably meant to be.
 std::string guess(std::string_view text) {
   const std::size_t colon = text.find(':');
@@ -72,11 +89,7 @@ Words Words::parse(std::string_view text) {
   if (text.empty())
     throw Error(Kind::usage, "the name of an image is empty", fmt::format("an image is {}", known));
   if (text == "-") return Words{.transport = Transport::stream, .path = {}, .reference = {}};
-  if (text.starts_with("docker://")) {
-    throw Error(
-        Kind::unsupported, fmt::format("{}: this version of stave does not talk to registries", quote(text)),
-        "fetch it with `skopeo copy --all " + printable(text) + " oci-archive:image.tar` and name that file");
-  }
+  if (text.starts_with(registry_prefix)) return parse_registry(text);
   const std::string_view prefix = text.substr(0, text.find(':'));
   for (const auto& [name, transport] : with_path) {
     if (prefix == name && prefix.size() < text.size())
@@ -102,12 +115,18 @@ std::string Words::str() const {
       return reference;
     case Transport::stream:
       return "-";
+    case Transport::registry:
+      return std::string(registry_prefix) + reference;
     default:
       break;
   }
   std::string out = std::string(prefix_of(transport)) + ":" + path;
   if (!reference.empty()) out += ":" + reference;
   return out;
+}
+
+spec::Reference remote_reference(const Words& words) {
+  return spec::Reference::parse(words.reference).with_default_tag();
 }
 
 std::string stored_name(std::string_view name) {

@@ -45,6 +45,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"oci-archive:f.tar:n:1", Transport::oci_archive, "f.tar", "n:1"},
         Case{"docker-archive:./f", Transport::docker_archive, "./f", ""},
         Case{"docker-archive:f:a/b:c", Transport::docker_archive, "f", "a/b:c"},
+        Case{"docker:24", Transport::store, "", "docker:24"},
+        Case{"docker://localhost:5000/a/b:1", Transport::registry, "", "localhost:5000/a/b:1"},
+        Case{"docker://h.example/a", Transport::registry, "", "h.example/a"},
+        Case{"docker://alpine", Transport::registry, "", "docker.io/library/alpine"},
+        Case{"docker://me/app:2", Transport::registry, "", "docker.io/me/app:2"},
         Case{"-", Transport::stream, "", ""}));
 
 struct Refused {
@@ -62,18 +67,18 @@ TEST_P(NoPlace, SaysWhatIsWrong) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, NoPlace,
-    ::testing::Values(Refused{"", "usage", "is empty"}, Refused{"oci:", "usage", "write oci:PATH"},
-                      Refused{"oci-archive::x", "usage", "write oci-archive:PATH"},
-                      Refused{"oci:d:", "usage", "nothing behind it"},
-                      Refused{"docker://busybox", "unsupported", "skopeo copy"},
-                      Refused{"docker-daemon:x:1", "unsupported", "docker-daemon"},
-                      Refused{"containers-storage:x", "unsupported", "containers-storage"},
-                      Refused{"dir:x", "unsupported", "dir"},
-                      Refused{"oci-archve:f.tar.gz/", "usage", "oci-archive"},
-                      Refused{"./f.tar", "usage", "oci-archive:./f.tar"},
-                      Refused{"/f.tar", "usage", "docker-archive:/f.tar"},
-                      Refused{"Hello:1", "usage", "hello"}, Refused{"a b", "usage", "a b"},
-                      Refused{"--", "usage", "--"}, Refused{"\x1b[31m", "usage", "\\x1b"}));
+    ::testing::Values(
+        Refused{"", "usage", "is empty"}, Refused{"oci:", "usage", "write oci:PATH"},
+        Refused{"oci-archive::x", "usage", "write oci-archive:PATH"},
+        Refused{"oci:d:", "usage", "nothing behind it"}, Refused{"docker://", "usage", "no name"},
+        Refused{"docker://h.example/A", "usage", "a"}, Refused{"docker://h.example/a:", "usage", "tag"},
+        Refused{"docker://h.example/../a", "usage", ".."}, Refused{"docker://h.example/a\n", "usage", "\\n"},
+        Refused{"docker-daemon:x:1", "unsupported", "docker-daemon"},
+        Refused{"containers-storage:x", "unsupported", "containers-storage"},
+        Refused{"dir:x", "unsupported", "dir"}, Refused{"oci-archve:f.tar.gz/", "usage", "oci-archive"},
+        Refused{"./f.tar", "usage", "oci-archive:./f.tar"},
+        Refused{"/f.tar", "usage", "docker-archive:/f.tar"}, Refused{"Hello:1", "usage", "hello"},
+        Refused{"a b", "usage", "a b"}, Refused{"--", "usage", "--"}, Refused{"\x1b[31m", "usage", "\\x1b"}));
 
 RC_GTEST_PROP(Words, AnythingParsesOrIsAnErrorOfTheUser, (const std::string& text)) {
   const std::string kind = failure([&] { Words::parse(text); });
@@ -92,6 +97,14 @@ RC_GTEST_PROP(Words, WhatIsPrintedIsParsedToTheSame, ()) {
   RC_ASSERT(again.transport == words.transport);
   RC_ASSERT(again.path == words.path);
   RC_ASSERT(again.reference == words.reference);
+}
+
+TEST(RemoteReference, HasATagOrADigest) {
+  EXPECT_EQ(remote_reference(Words::parse("docker://h.example/a")).tag, "latest");
+  const auto digest = digest_of("x");
+  const auto by_digest = remote_reference(Words::parse("docker://h.example/a@" + digest.str()));
+  EXPECT_EQ(by_digest.tag, "");
+  EXPECT_EQ(by_digest.digest, digest);
 }
 
 TEST(StoredName, HasATag) { EXPECT_EQ(stored_name("a/b"), "a/b:latest"); }
