@@ -1,6 +1,9 @@
 // The program: every verb, in the order in which help lists them.
 
+#include <utility>
+
 #include "stave/cli/grounds.h"
+#include "stave/cli/network.h"
 #include "stave/cli/verbs.h"
 #include "stave/compress/compress.h"
 #include "stave/json/json.h"
@@ -32,16 +35,48 @@ Command version_verb() {
   return verb;
 }
 
+namespace {
+
+// The verbs that take an image, which may be at a registry, say how to talk to one.
+Command with_network(Command verb) {
+  for (auto& each : verb.subcommands) each = with_network(std::move(each));
+  if (!verb.subcommands.empty()) return verb;
+  for (auto& option : network_options()) verb.options.push_back(std::move(option));
+  return verb;
+}
+
+}  // namespace
+
 Command program() {
   return {.name = "stave",
           .summary = "build, take apart and share OCI container images",
           .description =
               "Builds container images layer by layer, from files, with no daemon and no root, to "
               "the same bytes every time.",
-          .subcommands = {pack_verb(),    config_verb(),  index_verb(),    copy_verb(),    diff_verb(),
-                          unpack_verb(),  run_verb(),     ls_verb(),       cat_verb(),     tree_verb(),
-                          du_verb(),      inspect_verb(), validate_verb(), images_verb(),  tag_verb(),
-                          rm_verb(),      fsck_verb(),    gc_verb(),       version_verb(), watch_verb(),
+          .subcommands = {with_network(pack_verb()),
+                          with_network(config_verb()),
+                          with_network(index_verb()),
+                          with_network(copy_verb()),
+                          with_network(push_verb()),
+                          with_network(pull_verb()),
+                          with_network(tags_verb()),
+                          with_network(referrers_verb()),
+                          with_network(diff_verb()),
+                          with_network(unpack_verb()),
+                          with_network(run_verb()),
+                          with_network(ls_verb()),
+                          with_network(cat_verb()),
+                          with_network(tree_verb()),
+                          with_network(du_verb()),
+                          with_network(inspect_verb()),
+                          with_network(validate_verb()),
+                          images_verb(),
+                          tag_verb(),
+                          with_network(rm_verb()),
+                          fsck_verb(),
+                          gc_verb(),
+                          version_verb(),
+                          watch_verb(),
                           complete_verb()}};
 }
 

@@ -15,6 +15,7 @@
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
+#include "stave/cli/network.h"
 
 namespace stave::cli {
 
@@ -24,6 +25,11 @@ place::Grounds grounds_of(const Invocation& invocation) {
   const auto umask = ::umask(0);  // there is no other way to ask
   ::umask(umask);
   grounds.output_mode = 0666 & ~umask;
+  // Made once, and only for who talks to a registry.
+  grounds.network = [&invocation, network = std::make_shared<std::shared_ptr<const registry::Network>>()] {
+    if (!*network) *network = std::make_shared<const registry::Network>(network_settings(invocation));
+    return *network;
+  };
   grounds.spool = surroundings.env("TMPDIR").value_or("/tmp");
   const auto data_home = surroundings.env("XDG_DATA_HOME");
   if (const auto given = invocation.arguments.get("--store")) {

@@ -17,7 +17,7 @@
 namespace stave::cli {
 
 // --store, else STAVE_STORE, else $XDG_DATA_HOME/stave, else $HOME/.local/share/stave; spooling in TMPDIR.
-// Kind::usage when nothing says where.
+// Kind::usage when nothing says where. What talks to registries is made of the invocation, which outlives it.
 place::Grounds grounds_of(const Invocation& invocation);
 
 // $XDG_CACHE_HOME/stave, else $HOME/.cache/stave; nullopt when nothing says where.

@@ -77,7 +77,7 @@ layer::Stack stack_of_file(const std::shared_ptr<const fs::Fd>& file, const std:
 
 Layers open_image(const Invocation& invocation, const Operand& operand,
                   const std::optional<spec::Platform>& platform, const place::Grounds& grounds) {
-  auto located = place::open(invocation.context, operand.words, grounds);
+  auto located = place::spooled(place::open(invocation.context, operand.words, grounds), grounds);
   const bool single = !platform && !spec::media::is_index(located.root.media_type);
   const auto descriptor =
       single ? located.root : image::select(*located.blobs, located.root, platform.value_or(this_platform()));

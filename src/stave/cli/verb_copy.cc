@@ -5,47 +5,20 @@
 #include "stave/base/error.h"
 #include "stave/base/text.h"
 #include "stave/cli/grounds.h"
+#include "stave/cli/transfer.h"
 #include "stave/cli/verbs.h"
-#include "stave/image/image.h"
-#include "stave/json/json.h"
 #include "stave/place/place.h"
 
 namespace stave::cli {
 namespace {
 
-// The blobs of two places, which it keeps open.
-class Both final : public content::BlobSource {
- public:
-  Both(std::shared_ptr<const content::BlobSource> first, std::shared_ptr<const content::BlobSource> second)
-      : first_(std::move(first)), second_(std::move(second)), stacked_(*first_, *second_) {}
-  std::unique_ptr<Source> find(const Digest& digest) const override { return stacked_.find(digest); }
-  std::optional<std::uint64_t> find_size(const Digest& digest) const override {
-    return stacked_.find_size(digest);
-  }
-  std::string describe() const override { return stacked_.describe(); }
-
- private:
-  std::shared_ptr<const content::BlobSource> first_;
-  std::shared_ptr<const content::BlobSource> second_;
-  content::Stacked stacked_;
-};
-
-// The image as it is to be copied. docker-archive holds one image; of several platforms, this machine's.
-place::Located reduced(place::Located located, std::vector<spec::Platform> platforms,
-                       const place::Words& destination, const place::Grounds& grounds) {
-  if (platforms.empty() && destination.transport == place::Transport::docker_archive &&
-      spec::media::is_index(located.root.media_type)) {
-    platforms.push_back(this_platform());
-  }
-  if (platforms.size() < 2) {
-    if (!platforms.empty()) located.root = image::select(*located.blobs, located.root, platforms.front());
-    return located;
-  }
-  // A new index over some of its platforms is made in the store: it is part of no place yet.
-  auto made = place::open_store(grounds);
-  located.root = place::restrict_to(located, platforms, *made);
-  located.blobs = std::make_shared<Both>(std::move(located.blobs), std::move(made));
-  return located;
+void check_referrers(const Arguments& arguments, const place::Words& destination) {
+  if (!arguments.has("--referrers")) return;
+  const auto to = destination.transport;
+  if (to == place::Transport::store || to == place::Transport::layout || to == place::Transport::registry)
+    return;
+  throw Error(Kind::usage, "--referrers: an archive holds one image",
+              "copy to a registry, to oci:DIR or into the store");
 }
 
 int run_copy(const Invocation& invocation) {
@@ -56,6 +29,9 @@ int run_copy(const Invocation& invocation) {
   const auto destination = words.size() > 1 ? place::Words::parse(words[1]) : place::Words{};
   place::Copy how{
       .name = {}, .force = arguments.has("--force"), .for_docker = arguments.get("--for") == "docker"};
+  if (arguments.has("--all") && arguments.has("--platform"))
+    throw Error(Kind::usage, "--all and --platform exclude each other");
+  check_referrers(arguments, destination);
   place::check_destination(destination, how, grounds);
 
   const auto located = reduced(place::open(invocation.context, source, grounds), platforms_of(arguments),
@@ -63,18 +39,10 @@ int run_copy(const Invocation& invocation) {
   how.name = located.name;
   const auto copied =
       place::copy(invocation.context, *located.blobs, located.root, destination, how, grounds);
-  tell_moved(invocation, copied.name, copied.before, copied.root.digest);
-
+  if (arguments.has("--referrers"))
+    place::copy_referrers(invocation.context, *located.blobs, located.root, destination, grounds);
   if (destination.transport == place::Transport::stream) return 0;
-  if (invocation.json) {
-    json::Object object;
-    object.string_unless_empty("name", copied.name);
-    object.string("mediaType", copied.root.media_type);
-    object.string("digest", copied.root.digest.str());
-    invocation.print(json::print_pretty(json::parse(std::move(object).finish(), "the result")) + "\n");
-  } else {
-    invocation.print(copied.root.digest.str() + "\n");
-  }
+  print_copied(invocation, copied);
   return 0;
 }
 
@@ -87,10 +55,14 @@ Command copy_verb() {
       .description =
           "Copies an image with everything it refers to; every blob is verified, and no byte changes. "
           "Without DST it goes to the local store under the name it has.\n\n"
-          "Places: `NAME[:TAG]` is the local store, `oci:DIR[:REF]` a layout, `oci-archive:FILE[:REF]` and "
+          "Places: `NAME[:TAG]` is the local store, `docker://HOST/PATH[:TAG]` a registry, `oci:DIR[:REF]` a "
+          "layout, `oci-archive:FILE[:REF]` and "
           "`docker-archive:FILE[:REF]` archives, `-` standard output (an archive) or standard input. "
           "The archives that are written are OCI layouts which carry docker's manifest.json as well: podman, "
           "skopeo, containerd and docker load them.\n\n"
+          "To a registry only what it lacks is sent, and the tag comes last; from one into the store or a "
+          "layout, a "
+          "copy that was interrupted goes on where it was.\n\n"
           "All platforms are copied unless `--platform` says which; a docker-archive holds one, this "
           "machine's."};
   verb.positionals = {{.name = "SRC", .help = "where the image is", .completes = Completes::image},
@@ -104,6 +76,8 @@ Command copy_verb() {
        .help = "only these",
        .repeatable = true,
        .completes = Completes::platform},
+      {.names = "--all", .value = "", .help = "all platforms, which is the default"},
+      {.names = "--referrers", .value = "", .help = "with what refers to it: signatures, bills of materials"},
       {.names = "--for",
        .value = "CLIENT",
        .help = "docker: add the full name that docker's containerd store looks for",
@@ -114,6 +88,7 @@ Command copy_verb() {
   verb.examples = {
       {"stave copy hello:scratch oci-archive:hello.tar", "into a file"},
       {"stave copy hello:multi - | podman load", "to podman, through a pipe"},
+      {"stave copy docker://registry.example.com/app:1 docker://mirror.example.com/app:1", "all platforms"},
       {"podman save --format oci-archive alpine | stave copy - alpine", "from podman"},
       {"stave copy oci:build/layout:1.2 --platform linux/arm64 app:1.2-arm64", "one platform of many"},
   };

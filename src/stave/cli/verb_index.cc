@@ -10,14 +10,25 @@
 #include "stave/base/text.h"
 #include "stave/cli/grounds.h"
 #include "stave/cli/table.h"
+#include "stave/cli/transfer.h"
 #include "stave/cli/verbs.h"
 #include "stave/image/image.h"
 #include "stave/inspect/describe.h"
 #include "stave/json/json.h"
+#include "stave/place/joined.h"
 #include "stave/place/place.h"
 
 namespace stave::cli {
 namespace {
+
+// What an index says of an image: of a single one with its platform, read from its config.
+spec::Descriptor described(const content::BlobSource& blobs, spec::Descriptor root) {
+  if (spec::media::is_manifest(root.media_type)) {
+    const auto leaves = image::leaves(blobs, root);
+    if (!leaves.empty()) root.platform = leaves.front().platform;
+  }
+  return root;
+}
 
 // Brings images into the store and gives what an index says of them: a single image with its platform, read
 // from its config.
@@ -28,12 +39,7 @@ std::vector<spec::Descriptor> gather(const Invocation& invocation, const place::
   for (std::size_t i = first_positional; i < words.size(); ++i) {
     const auto located = place::open(invocation.context, place::Words::parse(words[i]), grounds);
     place::copy_blobs(invocation.context, *located.blobs, located.root, store);
-    spec::Descriptor descriptor = located.root;
-    if (spec::media::is_manifest(descriptor.media_type)) {
-      const auto leaves = image::leaves(store, descriptor);
-      if (!leaves.empty()) descriptor.platform = leaves.front().platform;
-    }
-    all.push_back(std::move(descriptor));
+    all.push_back(described(store, located.root));
   }
   return all;
 }
@@ -76,8 +82,53 @@ spec::Annotations annotations_of(const Arguments& arguments, spec::Annotations a
   return annotations;
 }
 
+// A document that is in no place yet.
+class OneDocument final : public content::BlobSource {
+ public:
+  OneDocument(std::string text, std::string_view media_type) : text_(std::move(text)) {
+    descriptor_.media_type = media_type;
+    descriptor_.digest = digest_of(text_);
+    descriptor_.size = text_.size();
+  }
+  std::unique_ptr<Source> find(const Digest& digest) const override {
+    return digest == descriptor_.digest ? std::make_unique<BytesSource>(text_) : nullptr;
+  }
+  std::optional<std::uint64_t> find_size(const Digest& digest) const override {
+    return digest == descriptor_.digest ? std::optional(descriptor_.size) : std::nullopt;
+  }
+  std::string describe() const override { return "the new index"; }
+  const spec::Descriptor& descriptor() const { return descriptor_; }
+
+ private:
+  std::string text_;
+  spec::Descriptor descriptor_{.media_type = {}, .digest = digest_of(""), .size = 0};
+};
+
+// An index made at a registry: what it lists goes there from where it is, if it is not there already; nothing
+// comes here but manifests and configs.
+int create_there(const Invocation& invocation, const place::Grounds& grounds, const place::Words& target) {
+  place::check_destination(target, {}, grounds);
+  std::vector<spec::Descriptor> manifests;
+  std::vector<std::shared_ptr<const content::BlobSource>> from;
+  for (const auto& word : invocation.arguments.positionals()) {
+    auto located = place::open(invocation.context, place::Words::parse(word), grounds);
+    add_to(manifests, {described(*located.blobs, located.root)}, invocation.context);
+    from.push_back(std::move(located.blobs));
+  }
+  spec::Index index;
+  index.manifests = std::move(manifests);
+  index.annotations = annotations_of(invocation.arguments, {});
+  const auto made = std::make_shared<const OneDocument>(index.render(), spec::media::oci_index);
+  from.insert(from.begin(), made);
+  print_copied(invocation, place::copy(invocation.context, place::Joined(std::move(from)), made->descriptor(),
+                                       target, {}, grounds));
+  return 0;
+}
+
 int run_create(const Invocation& invocation) {
   const auto grounds = grounds_of(invocation);
+  if (const auto tag = invocation.arguments.get("--tag").value_or(""); tag.starts_with("docker://"))
+    return create_there(invocation, grounds, place::Words::parse(tag));
   const std::string name = place::stored_name(invocation.arguments.get("--tag").value_or(""));
   place::in_store(grounds, [&](const content::Store& store) {
     std::vector<spec::Descriptor> manifests;
@@ -203,11 +254,16 @@ const Option annotation_option{.names = "--annotation",
 }  // namespace
 
 Command index_verb() {
-  Command create{.name = "create",
-                 .summary = "make an index over images in any place",
-                 .description =
-                     "Makes an index that lists the given images, in their order. Platforms are read from "
-                     "their configs; an image for several platforms is listed as an index within the index."};
+  Command create{
+      .name = "create",
+      .summary = "make an index over images in any place",
+      .description =
+          "Makes an index that lists the given images, in their order. Platforms are read from "
+          "their configs; an image for several platforms is listed as an index within the index.\n\n"
+          "With `-t docker://HOST/PATH:TAG` it is made at the registry. What is in that "
+          "repository already stays where it is, what another one of the same registry has is "
+          "mounted, and only the rest is sent: images that were built and pushed on different "
+          "machines become one without a layer being fetched."};
   create.positionals = {{.name = "IMAGE",
                          .help = "an image in any place",
                          .least = 0,
@@ -215,7 +271,10 @@ Command index_verb() {
                          .completes = Completes::image}};
   create.options = {tag_option, annotation_option};
   create.examples = {
-      {"stave index create -t hello:all hello:amd64 oci-archive:hello-arm64.tar", "one name for two images"}};
+      {"stave index create -t hello:all hello:amd64 oci-archive:hello-arm64.tar", "one name for two images"},
+      {"stave index create -t docker://registry.example.com/app:2 "
+       "docker://registry.example.com/app@sha256:… docker://registry.example.com/app@sha256:…",
+       "over images that were pushed by digest, without fetching them"}};
   create.run = [](const Invocation& invocation) {
     if (!invocation.arguments.has("--tag"))
       throw Error(Kind::usage, "the index has no name", "name it with -t NAME");

@@ -19,6 +19,7 @@
 #include "stave/image/builder.h"
 #include "stave/image/image.h"
 #include "stave/json/json.h"
+#include "stave/place/joined.h"
 #include "stave/place/place.h"
 
 namespace stave::cli {
@@ -59,6 +60,9 @@ class Packing {
         epoch_(source_date_epoch(invocation.surroundings)),
         codec_(codec_of(arguments_)) {}
 
+  // Where the base is; null: there is none.
+  const std::shared_ptr<const content::BlobSource>& base() const { return base_; }
+
   spec::Descriptor run() {
     auto base = image::scratch(platform_);
     std::shared_ptr<const content::BlobSource> base_blobs;
@@ -93,8 +97,9 @@ class Packing {
 
   image::Image open_base(const std::string& reference, std::shared_ptr<const content::BlobSource>& blobs) {
     const auto words = place::Words::parse(reference);
-    const auto located = place::open(invocation_.context, words, grounds_);
+    const auto located = place::open_anywhere(invocation_.context, words, grounds_);
     blobs = located.blobs;
+    base_ = located.blobs;
     const auto descriptor = image::select(*blobs, located.root, platform_);
     // The new image refers to the base's layers: they come along.
     place::copy_blobs(invocation_.context, *blobs, descriptor, store_);
@@ -186,6 +191,7 @@ class Packing {
   const spec::Platform& platform_;
   std::optional<std::int64_t> epoch_;
   compress::Codec codec_;
+  std::shared_ptr<const content::BlobSource> base_ = {};
 };
 
 // Standard input gives what it has once.
@@ -278,9 +284,12 @@ void pack_into(const Invocation& invocation, const Order& order, const place::Gr
   if (platforms.empty()) platforms.push_back(this_platform());
   const auto layers = open_layers(invocation);
   std::vector<spec::Descriptor> images;
+  std::vector<std::shared_ptr<const content::BlobSource>> bases;
   for (const auto& platform : platforms) {
     try {
-      images.push_back(Packing(invocation, grounds, store, layers ? &*layers : nullptr, platform).run());
+      Packing packing(invocation, grounds, store, layers ? &*layers : nullptr, platform);
+      images.push_back(packing.run());
+      if (packing.base()) bases.push_back(packing.base());
     } catch (const Error& e) {
       throw platforms.size() == 1 || e.kind() == Kind::cancelled ? e : e.within(platform.str());
     }
@@ -292,7 +301,12 @@ void pack_into(const Invocation& invocation, const Order& order, const place::Gr
     named.annotations = place::naming_annotations(tag, false);
     tell_moved(invocation, tag, store.tag(tag, named), root.digest);
   }
-  if (order.output) place::copy(invocation.context, store, root, *order.output, order.copy, grounds);
+  if (order.output) {
+    // Layers of a base at the same registry need not be sent there again.
+    std::vector<std::shared_ptr<const content::BlobSource>> from = {{&store, [](const content::Store*) {}}};
+    from.insert(from.end(), bases.begin(), bases.end());
+    place::copy(invocation.context, place::Joined(std::move(from)), root, *order.output, order.copy, grounds);
+  }
   // The archive has standard output when it goes there.
   if (order.output && order.output->transport == place::Transport::stream) {
     if (!invocation.quiet) invocation.surroundings.err(root.digest.str() + "\n");
@@ -371,7 +385,8 @@ Command pack_verb() {
        .completes = Completes::image},
       {.names = "-o,--output",
        .value = "DEST",
-       .help = "copy the result there as well: oci:DIR, oci-archive:FILE, docker-archive:FILE, -",
+       .help =
+           "copy the result there as well: docker://NAME, oci:DIR, oci-archive:FILE, docker-archive:FILE, -",
        .completes = Completes::file},
       {.names = "--platform",
        .value = "P[,P…]",
@@ -386,7 +401,7 @@ Command pack_verb() {
       {.names = "--json", .value = "", .help = "print the result as JSON"},
       {.names = "--base",
        .value = "IMAGE",
-       .help = "start from an image, in any place",
+       .help = "start from an image, in any place; a name that is not here is fetched",
        .completes = Completes::image,
        .group = layers},
       {.names = "--layer",
@@ -455,6 +470,9 @@ Command pack_verb() {
        "--entrypoint /hello",
        "one image for each platform, and an index"},
       {"stave pack -t app:2 --base app:1 --tree ./rootfs", "app:1 made equal to a directory, as one layer"},
+      {"stave pack --base docker://registry.example.com/alpine:3.20 --add app:/app -o "
+       "docker://registry.example.com/me/app:2",
+       "from a registry to a registry"},
       {"tar -C rootfs -c . | stave pack -o - --layer - --cmd sh | podman load", "from pipe to pipe"},
   };
   verb.run = run_pack;

@@ -101,10 +101,11 @@ int run_tag(const Invocation& invocation) {
   return 0;
 }
 
-int run_rm(const Invocation& invocation) {
-  const auto store = place::open_store(grounds_of(invocation));
+void remove_here(const Invocation& invocation, const place::Grounds& grounds,
+                 const std::vector<std::string>& words) {
+  const auto store = place::open_store(grounds);
   std::vector<std::string> names;
-  for (const auto& word : invocation.arguments.positionals()) {
+  for (const auto& word : words) {
     // Everything is looked up before anything goes. A digest stands for the images that have no name.
     const auto digest = Digest::find(word);
     const auto name = digest ? std::optional(word) : place::find_name(*store, word);
@@ -124,6 +125,38 @@ int run_rm(const Invocation& invocation) {
     }
   });
   for (const auto& digest : gone) invocation.print(digest + "\n");
+}
+
+void remove_there(const Invocation& invocation, const place::Grounds& grounds, const place::Words& words) {
+  const auto reference = spec::Reference::parse(words.reference);
+  const std::string what = reference.digest ? reference.digest->str() : reference.tag;
+  const auto repository = place::open_repository(invocation.context, words, grounds);
+  const auto there = repository->find_descriptor(what);
+  if (!there) {
+    throw Error(Kind::not_found, fmt::format("there is no {}", printable(words.str())),
+                fmt::format("`stave tags docker://{}` lists what is there", printable(reference.name())));
+  }
+  repository->erase(what, invocation.arguments.has("--whole"));
+  invocation.print(there->digest.str() + "\n");
+}
+
+int run_rm(const Invocation& invocation) {
+  const auto grounds = grounds_of(invocation);
+  std::vector<std::string> here;
+  std::vector<place::Words> there;
+  for (const auto& word : invocation.arguments.positionals()) {
+    if (!word.starts_with("docker://")) {
+      here.push_back(word);
+      continue;
+    }
+    there.push_back(place::Words::parse(word));
+    const auto reference = spec::Reference::parse(there.back().reference);
+    if (reference.tag.empty() && !reference.digest)
+      throw Error(Kind::usage, fmt::format("{} has neither tag nor digest", quote(word)),
+                  "say which goes: a whole repository is removed at the registry itself");
+  }
+  if (!here.empty()) remove_here(invocation, grounds, here);
+  for (const auto& words : there) remove_there(invocation, grounds, words);
   return 0;
 }
 
@@ -181,6 +214,16 @@ std::string gc_text(const content::Store::Garbage& garbage, const cache::Layers:
   return text + "\n";
 }
 
+// A pull that was interrupted is given a day to go on, unless somebody said how old is old enough.
+std::optional<std::int64_t> partials_before(const Invocation& invocation) {
+  constexpr std::int64_t day = 86400;
+  if (invocation.arguments.has("--cache")) return std::nullopt;
+  const auto age = invocation.arguments.get("--older-than");
+  // One of no age at all is older than none.
+  const std::int64_t seconds = age ? parse_age(*age) : day;
+  return seconds == 0 ? std::nullopt : std::optional(invocation.surroundings.now - seconds);
+}
+
 int run_gc(const Invocation& invocation) {
   const auto& arguments = invocation.arguments;
   const bool dry_run = arguments.has("--dry-run");
@@ -193,7 +236,7 @@ int run_gc(const Invocation& invocation) {
     const auto store =
         place::open_store(grounds_of(invocation), content::Store::Access::exclusive, invocation.context);
     // How old a blob is has to be seen before the cache lets go of it, which changes its ctime.
-    garbage = store->find_garbage(invocation.context, {}, before);
+    garbage = store->find_garbage(invocation.context, {}, before, partials_before(invocation));
     // First what is in no store: it is counted here, what leaves the store below is counted there.
     const auto before_store = dry_run ? std::nullopt : free_layers(invocation, arguments.has("--cache"));
     if (before_store) freed = *before_store;
@@ -244,13 +287,22 @@ Command tag_verb() {
 
 Command rm_verb() {
   Command verb{.name = "rm",
-               .summary = "remove names from the local store",
+               .summary = "remove names from the local store or a registry",
                .description =
                    "Removes names, and images without a name by their digest. Blobs stay until `stave gc` "
-                   "removes those that nothing refers to."};
-  verb.positionals = {
-      {.name = "IMAGE", .help = "a name or digest", .most = 0, .completes = Completes::image}};
-  verb.examples = {{"stave rm hello:scratch && stave gc", "remove an image and free its space"}};
+                   "removes those that nothing refers to.\n\n"
+                   "Of `docker://HOST/PATH:TAG` the tag goes. Some registries only remove manifests by their "
+                   "digest, with every tag they have: that is done for a digest, and for a tag with "
+                   "`--whole`. Blobs go when the registry collects its garbage."};
+  verb.positionals = {{.name = "IMAGE",
+                       .help = "a name or digest, or docker://HOST/PATH:TAG",
+                       .most = 0,
+                       .completes = Completes::image}};
+  verb.options = {{.names = "--whole",
+                   .value = "",
+                   .help = "at a registry: the manifest itself, with all its tags, if tags cannot go alone"}};
+  verb.examples = {{"stave rm hello:scratch && stave gc", "remove an image and free its space"},
+                   {"stave rm docker://registry.example.com/me/hello:old", "remove a tag at a registry"}};
   verb.run = run_rm;
   return verb;
 }
@@ -262,7 +314,8 @@ Command gc_verb() {
       .description =
           "Removes blobs of the local store that no image refers to, and layers that only the cache of "
           "`pack` still holds. Waits until no other stave works in the store, and says so when that takes "
-          "longer than a second."};
+          "longer than a second. What an interrupted pull left is kept for a day, so that the next one goes "
+          "on with it; `--older-than` says otherwise, and `--cache` keeps none of it."};
   verb.options = {
       {.names = "-n,--dry-run", .value = "", .help = "only say what would go from the store"},
       {.names = "--older-than", .value = "AGE", .help = "keep blobs that are younger: 90s, 15m, 12h, 7d, 2w"},

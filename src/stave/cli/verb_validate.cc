@@ -88,7 +88,8 @@ class Validation {
     try {
       if (words.transport != place::Transport::store && words.reference.empty())
         return check_place(place::open_place(context(), words, grounds));
-      const auto located = place::open(context(), words, grounds);
+      const auto located = place::spooled(place::open(context(), words, grounds), grounds);
+      remote_ = words.transport == place::Transport::registry;
       const auto archive = std::dynamic_pointer_cast<const place::Archive>(located.blobs);
       if (archive) check_archive_documents(*archive);
       check_root(*located.blobs, located.root, archive.get());
@@ -132,7 +133,8 @@ class Validation {
         archive != nullptr && archive->find_text("manifest.json", limits::document_bytes).has_value();
     const bool layout =
         archive == nullptr || archive->find_text("index.json", limits::layout_index_bytes).has_value();
-    const validate::Where where{.file = layout ? "index.json" : "manifest.json"};
+    // At a registry there is no file around the image.
+    const validate::Where where{.file = remote_ ? subject_.name : layout ? "index.json" : "manifest.json"};
     const auto graph = validate::check_graph(context(), blobs, root, where, report_);
     subject_.images += graph.images.size();
     finish(blobs, graph,
@@ -204,6 +206,7 @@ class Validation {
   std::vector<validate::Profile> profiles_;
   Report report_;
   validate::Subject subject_;
+  bool remote_ = false;  // it is at a registry
 };
 
 // --- what people see ---
