@@ -75,6 +75,8 @@ Command program() {
                           with_network(rm_verb()),
                           fsck_verb(),
                           gc_verb(),
+                          login_verb(),
+                          logout_verb(),
                           version_verb(),
                           watch_verb(),
                           complete_verb()}};

@@ -3,7 +3,8 @@
 
 #pragma once
 
-#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "stave/cli/command.h"
@@ -20,5 +21,13 @@ std::vector<Option> network_options();
 // password comes from STAVE_CREDS ("USER:PASSWORD", or the password of --creds USER) or, with
 // --password-stdin, from standard input.
 registry::Settings network_settings(const Invocation& invocation);
+
+// The same without credentials: for who asks for them in another way.
+registry::Settings connection_settings(const Invocation& invocation);
+
+// The password of --password-stdin or STAVE_CREDS, and who it belongs to: `user`, or the one of STAVE_CREDS.
+// nullopt if neither was given.
+std::optional<registry::Credentials> find_credentials(const Invocation& invocation,
+                                                      const std::optional<std::string>& user);
 
 }  // namespace stave::cli

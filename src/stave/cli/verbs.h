@@ -28,6 +28,8 @@ Command tree_verb();
 Command du_verb();
 Command inspect_verb();
 Command validate_verb();
+Command login_verb();
+Command logout_verb();
 Command images_verb();
 Command tag_verb();
 Command rm_verb();

@@ -95,7 +95,8 @@ void add_listed(const Context& context, const CredentialHelper& helper, std::set
 
 std::optional<Credentials> CredentialFiles::find(const Context& context, std::string_view host,
                                                  std::string_view path) const {
-  for (const auto& helper : Registries::load(settings_).credential_helpers()) {
+  const auto registries = Registries::load(settings_);
+  for (const auto& helper : registries.credential_helpers()) {
     if (helper != the_files) {
       if (auto found = CredentialHelper(settings_, helper).get(context, helper_key(host))) return found;
       continue;
@@ -147,7 +148,8 @@ bool CredentialFiles::erase(const Context& context, std::string_view host) const
 
 std::vector<std::string> CredentialFiles::hosts(const Context& context) const {
   std::set<std::string> hosts;
-  for (const auto& helper : Registries::load(settings_).credential_helpers()) {
+  const auto registries = Registries::load(settings_);
+  for (const auto& helper : registries.credential_helpers()) {
     if (helper != the_files) add_listed(context, CredentialHelper(settings_, helper), hosts);
   }
   for (const auto& file : settings_.auth_files) {
