@@ -6,6 +6,8 @@
 # files) and, with tls, REGISTRY_CA (a PEM file). Several may run at once; each call sets the variables to the newest.
 #   tls        https with a private CA
 #   htpasswd   asks for the user "ann", password "p@ss:word/ü"
+#   token      asks for a token of our own server (clients/token-server), which knows the same user; her identity token is
+#              "identity-of-ann". $REGISTRY_DIR/token.log has a line for each token
 # Each line of $REGISTRY_DIR/log that holds "http.response.written" is one request: `requests` counts them.
 start_registry() {
   require_client docker-registry || return 1
@@ -22,6 +24,10 @@ start_registry() {
         require_client htpasswd || return 1
         htpasswd -Bbn -C 4 ann 'p@ss:word/ü' >"$REGISTRY_DIR/htpasswd"
         auth="auth: {htpasswd: {realm: test, path: $REGISTRY_DIR/htpasswd}}"
+        ;;
+      token)
+        start_token_server || return 1
+        auth="auth: {token: {realm: 'http://127.0.0.1:$(cat "$REGISTRY_DIR/token.port")/token', service: test-registry, issuer: test-issuer, rootcertbundle: $REGISTRY_DIR/token.crt}}"
         ;;
       *) echo "start_registry: what is '$mode'?" >&2; return 1 ;;
     esac
@@ -54,6 +60,20 @@ CONF
   done
   echo "the registry does not start:" >&2
   tail -n 20 "$REGISTRY_DIR/log" >&2
+  return 1
+}
+
+# A token server for the registry that is being started.
+start_token_server() {
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-issuer -keyout "$REGISTRY_DIR/token.key" \
+    -out "$REGISTRY_DIR/token.crt" 2>/dev/null || return 1
+  "$PROJECT/tests/e2e/clients/token-server" "$REGISTRY_DIR" >"$REGISTRY_DIR/token.err" 2>&1 3>&- &
+  echo "$!" >>"$BATS_TEST_TMPDIR/registries"
+  for _ in $(seq 100); do
+    [ ! -s "$REGISTRY_DIR/token.port" ] || return 0
+    sleep 0.05
+  done
+  cat "$REGISTRY_DIR/token.err" >&2
   return 1
 }
 
