@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <functional>
-
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
 
 #include "stave/base/error.h"
 #include "stave/base/text.h"
@@ -82,46 +83,49 @@ spec::Annotations annotations_of(const Arguments& arguments, spec::Annotations a
   return annotations;
 }
 
-// A document that is in no place yet.
-class OneDocument final : public content::BlobSource {
+// Documents in memory: what is in no place yet, and what was read already.
+class Documents final : public content::BlobSource {
  public:
-  OneDocument(std::string text, std::string_view media_type) : text_(std::move(text)) {
-    descriptor_.media_type = media_type;
-    descriptor_.digest = digest_of(text_);
-    descriptor_.size = text_.size();
+  spec::Descriptor put(std::string text, std::string_view media_type) {
+    const spec::Descriptor descriptor{
+        .media_type = std::string(media_type), .digest = digest_of(text), .size = text.size()};
+    add(descriptor.digest, std::move(text));
+    return descriptor;
   }
+  void add(const Digest& digest, std::string text) { texts_.insert_or_assign(digest, std::move(text)); }
+
   std::unique_ptr<Source> find(const Digest& digest) const override {
-    return digest == descriptor_.digest ? std::make_unique<BytesSource>(text_) : nullptr;
+    const auto found = texts_.find(digest);
+    return found == texts_.end() ? nullptr : std::make_unique<BytesSource>(found->second);
   }
   std::optional<std::uint64_t> find_size(const Digest& digest) const override {
-    return digest == descriptor_.digest ? std::optional(descriptor_.size) : std::nullopt;
+    const auto found = texts_.find(digest);
+    return found == texts_.end() ? std::nullopt : std::optional<std::uint64_t>(found->second.size());
   }
   std::string describe() const override { return "the new index"; }
-  const spec::Descriptor& descriptor() const { return descriptor_; }
 
  private:
-  std::string text_;
-  spec::Descriptor descriptor_{.media_type = {}, .digest = digest_of(""), .size = 0};
+  std::map<Digest, std::string> texts_;
 };
 
 // An index made at a registry: what it lists goes there from where it is, if it is not there already; nothing
 // comes here but manifests and configs.
 int create_there(const Invocation& invocation, const place::Grounds& grounds, const place::Words& target) {
   place::check_destination(target, {}, grounds);
-  std::vector<spec::Descriptor> manifests;
-  std::vector<std::shared_ptr<const content::BlobSource>> from;
-  for (const auto& word : invocation.arguments.positionals()) {
-    auto located = place::open(invocation.context, place::Words::parse(word), grounds);
-    add_to(manifests, {described(*located.blobs, located.root)}, invocation.context);
-    from.push_back(std::move(located.blobs));
-  }
+  const auto documents = std::make_shared<Documents>();
   spec::Index index;
-  index.manifests = std::move(manifests);
+  std::vector<std::shared_ptr<const content::BlobSource>> from = {documents};
+  for (const auto& word : invocation.arguments.positionals()) {
+    const auto located = place::open(invocation.context, place::Words::parse(word), grounds);
+    add_to(index.manifests, {described(*located.blobs, located.root)}, invocation.context);
+    // So that none of the other places is asked for it.
+    documents->add(located.root.digest, content::read_document(*located.blobs, located.root));
+    from.push_back(located.blobs);
+  }
   index.annotations = annotations_of(invocation.arguments, {});
-  const auto made = std::make_shared<const OneDocument>(index.render(), spec::media::oci_index);
-  from.insert(from.begin(), made);
-  print_copied(invocation, place::copy(invocation.context, place::Joined(std::move(from)), made->descriptor(),
-                                       target, {}, grounds));
+  const auto root = documents->put(index.render(), spec::media::oci_index);
+  print_copied(invocation,
+               place::copy(invocation.context, place::Joined(std::move(from)), root, target, {}, grounds));
   return 0;
 }
 

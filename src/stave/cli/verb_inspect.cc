@@ -184,8 +184,10 @@ std::string raw(const Invocation& invocation, const place::Located& located, con
 
 int run_inspect(const Invocation& invocation) {
   const auto& arguments = invocation.arguments;
-  const auto located = place::open(invocation.context, place::Words::parse(arguments.positionals().front()),
-                                   grounds_of(invocation));
+  const auto grounds = grounds_of(invocation);
+  const auto words = place::Words::parse(arguments.positionals().front());
+  // The config is read for its platform, and again for what it says.
+  const auto located = place::spooled(place::open(invocation.context, words, grounds), grounds);
   if (const auto which = arguments.get("--raw")) {
     invocation.print(raw(invocation, located, *which));
     return 0;

@@ -136,7 +136,13 @@ void remove_there(const Invocation& invocation, const place::Grounds& grounds, c
     throw Error(Kind::not_found, fmt::format("there is no {}", printable(words.str())),
                 fmt::format("`stave tags docker://{}` lists what is there", printable(reference.name())));
   }
-  repository->erase(what, invocation.arguments.has("--whole"));
+  const bool whole = invocation.arguments.has("--whole");
+  try {
+    repository->erase(what, whole);
+  } catch (const Error& e) {
+    if (e.kind() != Kind::unsupported || whole || reference.digest) throw;
+    throw Error(e.kind(), e.what(), "--whole removes the image itself, and with it every other tag it has");
+  }
   invocation.print(there->digest.str() + "\n");
 }
 

@@ -87,8 +87,9 @@ int run_tree(const Invocation& invocation) {
   const auto picture = arguments.get("--svg");
   if (!picture && arguments.has("--force")) throw Error(Kind::usage, "--force is about the file of --svg");
   if (picture) static_cast<void>(place::output_file(*picture, arguments.has("--force")));
-  const auto located = place::open(invocation.context, place::Words::parse(arguments.positionals().front()),
-                                   grounds_of(invocation));
+  const auto grounds = grounds_of(invocation);
+  const auto words = place::Words::parse(arguments.positionals().front());
+  const auto located = place::spooled(place::open(invocation.context, words, grounds), grounds);
   const auto platforms = platforms_of(arguments);
   if (platforms.size() > 1) throw Error(Kind::usage, "--platform: one at a time");
   const auto root =
