@@ -28,8 +28,11 @@ constexpr milliseconds long_wait{5'000};
 class Body final : public Source {
  public:
   Body(const Context& context, std::shared_ptr<Transfer> transfer, std::string method, Url url,
-       const Options& options)
-      : transfer_(std::move(transfer)), method_(std::move(method)), url_(std::move(url)), options_(options) {
+       Options options)
+      : transfer_(std::move(transfer)),
+        method_(std::move(method)),
+        url_(std::move(url)),
+        options_(std::move(options)) {
     context_.stop = context.stop;
   }
   Body(const Body&) = delete;

@@ -93,7 +93,8 @@ class Fields {
   void append(const std::string& line) {
     curl_slist* const longer = curl().slist_append(list_.get(), line.c_str());
     if (longer == nullptr) throw Error(Kind::io, "libcurl has no memory for a header");
-    static_cast<void>(list_.release());
+    curl_slist* const shorter = list_.release();  // is the beginning of the longer one
+    static_cast<void>(shorter);
     list_.reset(longer);
   }
   List take() { return std::move(list_); }

@@ -221,6 +221,9 @@ void Transfer::apply_pauses() {
   curl().easy_pause(easy_.get(), (receive ? CURLPAUSE_RECV : 0) | (send ? CURLPAUSE_SEND : 0));
 }
 
+// An answer that comes before its request has gone ends the sending. Mostly curl stops by itself when it is a
+// failure, and reads what the server says of it; but not if the server closes the connection, and then it is
+// this side that knows when all of the body is there. Of any other early answer only the head is of use.
 Transfer::Wish Transfer::settle(Clock::time_point now) {
   touched_ = false;
   last_byte_ = now;
@@ -236,14 +239,10 @@ Transfer::Wish Transfer::settle(Clock::time_point now) {
     early = head_done_ && streams_ && sent_ < stream_size_ && !early_seen_;
     if (early) send_held_ = send_limited_ = false;
   }
-  if (early) {
-    early_seen_ = true;
-    // curl stops sending by itself when the answer is a failure, and reads what the server says of it. Of
-    // another answer that came too early nothing but the head is of use.
-    if (status_ < 300) {
-      finish(CURLE_OK);
-      return Wish::leave;
-    }
+  if (early) early_seen_ = true;
+  if (early_seen_ && (status_ < 300 || (length_ && received_ >= *length_))) {
+    finish(CURLE_OK);
+    return Wish::leave;
   }
   if (early || hold) apply_pauses();
   return Wish::stay;
@@ -258,10 +257,15 @@ Transfer::Wish Transfer::tick(Clock::time_point now, std::chrono::milliseconds s
     last_byte_ = now;  // until then curl's own clock counts (CURLOPT_CONNECTTIMEOUT_MS)
     return Wish::stay;
   }
-  const std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   if (waits_for_us()) {
     last_byte_ = now;
     return Wish::stay;
+  }
+  if (early_seen_ && !length_ && now - last_byte_ >= early_end) {
+    ended_ = true;
+    changed_.notify_all();
+    return Wish::leave;
   }
   return now - last_byte_ >= stall ? Wish::leave : Wish::stay;
 }
@@ -273,7 +277,9 @@ void Transfer::refill() {
 }
 
 void Transfer::finish(CURLcode code) {
-  if (code == CURLE_OK) {
+  // Whatever became of a connection on which nobody wanted the rest of the request.
+  const bool all_there = streams_ && head_done_ && (length_ ? received_ >= *length_ : early_seen_);
+  if (code == CURLE_OK || all_there) {
     const std::lock_guard lock(mutex_);
     ended_ = true;
     changed_.notify_all();
@@ -392,7 +398,9 @@ std::size_t Transfer::receive(Bytes bytes) {
   }
   received_ += done;
   ground_->bucket.take(done);
-  if (reader_waits_ && in_.size() >= worth_waking) changed_.notify_all();
+  const bool wake = reader_waits_ && in_.size() >= worth_waking;
+  lock.unlock();
+  if (wake) changed_.notify_all();
   return done;
 }
 
@@ -427,7 +435,9 @@ std::size_t Transfer::send(MutableBytes out) {
   out_.take(n);
   sent_ += n;
   ground_->bucket.take(n);
-  if (feeder_waits_ && out_.free() >= std::min(worth_waking, out_.capacity())) changed_.notify_all();
+  const bool wake = feeder_waits_ && out_.free() >= std::min(worth_waking, out_.capacity());
+  lock.unlock();
+  if (wake) changed_.notify_all();
   return n;
 }
 

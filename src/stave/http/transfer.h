@@ -70,10 +70,12 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   static constexpr std::size_t curl_buffer = 256 * 1024;
   static constexpr std::size_t receive_ring = 768 * 1024;
   static constexpr std::size_t send_ring = 512 * 1024;
-  static constexpr std::size_t worth_waking = 128 * 1024;
+  static constexpr std::size_t worth_waking = 256 * 1024;
   // What is read of a body that nobody wants, to keep the connection.
   static constexpr std::uint64_t discard_bytes = 64 * 1024;
   static constexpr std::chrono::seconds discard_time{2};
+  // After this silence a body without a length is over, if it answers a request that was not sent in full.
+  static constexpr std::chrono::seconds early_end{1};
 
   Transfer(std::shared_ptr<Mailbox> mailbox, const Request& request);
 
@@ -123,7 +125,9 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   std::size_t send(MutableBytes out);
   void touch();
   void apply_pauses();
-  bool waits_for_us() const { return receive_held_ || receive_limited_ || send_held_ || send_limited_; }
+  bool waits_for_us() const {
+    return receive_held_ || receive_limited_ || ((send_held_ || send_limited_) && !head_done_);
+  }
   void feed(const Context& context, Source& source);
   bool fill(const Context& context, Source& source);
   void set_callbacks();

@@ -102,6 +102,26 @@ TEST(Stream, AnEarlyAnswerEndsTheSending) {
   }
 }
 
+TEST(Stream, AnEarlyAnswerWithoutALengthEndsTheSending) {
+  for (const char* const connection : {"close", "keep-alive"}) {
+    const HttpServer server([&](HttpExchange& x) {
+      std::array<char, 1000> some{};
+      x.read(some.data(), some.size());
+      x.head(413, {{"Connection", connection}, {"Transfer-Encoding", "chunked"}});
+      x.chunk("no more");
+      x.chunk("");
+      x.sleep(milliseconds(3000));
+    });
+    const Client client(hasty());
+    PatternSource source(large);
+    Reply reply = client.send({}, put(server, source, large));
+    EXPECT_EQ(reply.status, 413);
+    const Stopwatch watch;
+    EXPECT_EQ(body_of(reply), "no more");
+    EXPECT_LT(watch.passed(), milliseconds(2900));
+  }
+}
+
 TEST(Stream, AnEarlySuccessEndsTheSendingToo) {
   const HttpServer server([&](HttpExchange& x) {
     x.reply(201, {{"Docker-Content-Digest", "known"}}, "");
