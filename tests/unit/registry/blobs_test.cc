@@ -181,7 +181,8 @@ TEST_F(Push, KeepsToTheSmallestChunk) {
   const spec::Descriptor blob = blobs.add(noise(9 * mib));
   EXPECT_EQ(push(repository(), blob), Pushed::sent);
   for (const auto& request : fake.server().log()) {
-    if (request.method != "PATCH" || !request.header("Content-Range").starts_with("0-")) continue;  // the last may be smaller
+    if (request.method != "PATCH" || !request.header("Content-Range").starts_with("0-"))
+      continue;  // the last may be smaller
     EXPECT_GE(std::stoull(request.header("Content-Length")), 8 * mib);
   }
 }
