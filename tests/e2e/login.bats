@@ -1,6 +1,6 @@
-#!/usr/bin/env bats
 # Login and logout against Debian's docker-registry: what is kept, where, and that
 # nobody sees a password on the way.
+# shellcheck disable=SC2154  # status, output and stderr are set by bats' run
 
 load helpers
 load registry_helpers
@@ -11,7 +11,10 @@ setup() {
   mkdir -m 700 "$XDG_RUNTIME_DIR"
   AUTH=$XDG_RUNTIME_DIR/containers/auth.json
 }
-teardown() { stop_registries; }
+teardown() {
+  stop_registries
+  [ -z "${SOCKET:-}" ] || tmux -S "$SOCKET" kill-server 2>/dev/null || true
+}
 
 # The newest registry speaks plain http.
 plain() {
@@ -165,4 +168,50 @@ HELPER
   run ! grep -aqF "$(printf %s "ann:$PASSWORD" | base64)" lines out
   [ "$(grep -rlF "$(printf %s "ann:$PASSWORD" | base64)" "$BATS_TEST_TMPDIR" 2>/dev/null)" = "$AUTH" ]
   run ! grep -rqF --exclude-dir=tmp "$PASSWORD" "$BATS_TEST_TMPDIR"
+}
+
+# At a real terminal: `screen` is what a person sees.
+at_terminal() {
+  require_client tmux
+  SOCKET=$STAVE_CLIENTS/l$BATS_SUITE_TEST_NUMBER
+  tmux -S "$SOCKET" -f /dev/null new-session -d -x 100 -y 30 \
+    "env PS1='$ ' LC_ALL=C.UTF-8 TERM=screen bash --norc --noprofile"
+  wait_for_screen '^\$'
+}
+type_line() { tmux -S "$SOCKET" send-keys "$1" Enter; }
+screen() { tmux -S "$SOCKET" capture-pane -p; }
+wait_for_screen() {
+  local _
+  for _ in $(seq 100); do
+    screen | grep -qE "$1" && return 0
+    sleep 0.1
+  done
+  echo "never on the screen: $1" >&2
+  screen >&2
+  return 1
+}
+
+@test "at a terminal it asks, and the password is not seen" {
+  start_registry htpasswd && plain
+  at_terminal
+  type_line "stave login $REGISTRY"
+  wait_for_screen '^user for .*:'
+  type_line ann
+  wait_for_screen '^password of ann:'
+  type_line "$PASSWORD"
+  wait_for_screen '^logged in to .* as ann'
+  screen >seen
+  run ! grep -qF 'p@ss' seen
+  type_line 'echo vis""ible'
+  wait_for_screen '^visible'
+}
+
+@test "Ctrl-C at the password leaves a terminal that shows what is typed" {
+  at_terminal
+  type_line 'stave login -u ann localhost:1'
+  wait_for_screen '^password of ann:'
+  tmux -S "$SOCKET" send-keys C-c
+  wait_for_screen 'interrupted'
+  type_line "stty -a | grep -oE -e '-?echo ' | sed 's/^/now: /'"
+  wait_for_screen '^now: echo'
 }
