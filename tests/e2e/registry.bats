@@ -178,6 +178,38 @@ two_platforms() {
   assert_equal "$(requests GET blobs/)" 2
 }
 
+@test "pull by tag and digest takes the digest and keeps the tag" {
+  hello_image hello:1
+  there push hello:1 "docker://$REGISTRY/me/hello:1"
+  hello_image hello:2
+  there push hello:2 "docker://$REGISTRY/me/hello:1"
+  there pull "$REGISTRY/me/hello:1@$(digest_of hello:1)"
+  assert_digest "$(digest_of "$REGISTRY/me/hello:1")" "$(digest_of hello:1)"
+}
+
+@test "a pull whose registry goes away keeps what came, and the next one goes on with it" {
+  large_image large 24
+  there push large "docker://$REGISTRY/me/large"
+  local port=${REGISTRY#*:} pull had mark
+  STAVE_STORE=$PWD/other stave pull --tls-verify=false --retries 0 --limit-rate 8M "$REGISTRY/me/large" 2>said 3>&- &
+  pull=$!
+  sleep 1.5
+  stop_registries
+  local code=0
+  wait "$pull" || code=$?
+  assert_equal "$code" 13
+  [ -z "$(STAVE_STORE=$PWD/other stave images -q)" ]
+  had=$(size_of_blobs other)
+  [ "$had" -gt 4000000 ] || complain "only $had bytes stayed"
+  mark=$(wc -l <"$REGISTRY_DIR/log")
+  docker-registry serve "$REGISTRY_DIR/config.yml" >>"$REGISTRY_DIR/log" 2>&1 3>&- &
+  echo $! >>"$BATS_TEST_TMPDIR/registries"
+  for _ in $(seq 100); do curl -so /dev/null "http://127.0.0.1:$port/v2/" && break || sleep 0.05; done
+  STAVE_STORE=$PWD/other there pull "$REGISTRY/me/large"
+  stave fsck other
+  [ "$(tail -n "+$((mark + 1))" "$REGISTRY_DIR/log" | blob_bytes)" -lt $((24 * 1024 * 1024 - 3000000)) ]
+}
+
 @test "pull of what is here fetches no layer" {
   hello_image hello:1
   there push hello:1 "docker://$REGISTRY/me/hello"

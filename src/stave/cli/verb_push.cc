@@ -61,7 +61,9 @@ Wanted open_wanted(const Invocation& invocation, const std::string& word, const 
   if (prefixed) return {word, place::open(invocation.context, words, grounds)};
   auto image = place::open_at_registry(invocation.context, word, grounds);
   // A name is kept as it was typed: so it is found again by it.
-  const std::string full = std::exchange(image.name, words.reference);
+  auto typed = spec::Reference::parse(words.reference);
+  if (!typed.tag.empty()) typed.digest.reset();
+  const std::string full = std::exchange(image.name, typed.str());
   if (full != image.name && !invocation.quiet)
     invocation.surroundings.err(fmt::format("{} is docker://{}\n", printable(image.name), printable(full)));
   return {word, std::move(image)};

@@ -111,7 +111,9 @@ std::optional<Located> find_remote(const Context& context, const spec::Reference
   auto repository = std::make_shared<const registry::Repository>(network_of(grounds), context, full);
   const auto document = repository->find_document(tag_or_digest(full));
   if (!document) return std::nullopt;
-  return Located{.blobs = std::move(repository), .root = document->descriptor, .name = full.str()};
+  // What was asked for by tag and digest is called by its tag.
+  const std::string name = full.tag.empty() ? full.str() : full.name() + ":" + full.tag;
+  return Located{.blobs = std::move(repository), .root = document->descriptor, .name = name};
 }
 
 Located open_remote(const Context& context, const Words& words, const Grounds& grounds) {
