@@ -309,9 +309,9 @@ two_platforms() {
 @test "pack stands on a base at a registry and writes to it" {
   hello_image base:1
   there push base:1 "docker://$REGISTRY/me/base:1"
-  echo more >more
-  there pack --base "docker://$REGISTRY/me/base:1" --platform linux/amd64 --add more -o "docker://$REGISTRY/me/app:2"
-  assert_equal "$(there ls "docker://$REGISTRY/me/app:2" | tr '\n' ' ')" "greeting more "
+  echo some more >extra
+  there pack --base "docker://$REGISTRY/me/base:1" --platform linux/amd64 --add extra -o "docker://$REGISTRY/me/app:2"
+  assert_equal "$(there ls "docker://$REGISTRY/me/app:2" | tr '\n' ' ')" "extra greeting "
   assert_equal "$(requests POST 'app/blobs/uploads/.*mount=')" "$(requests POST app/blobs/uploads)"
 }
 

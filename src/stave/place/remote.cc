@@ -123,6 +123,48 @@ Located open_remote(const Context& context, const Words& words, const Grounds& g
               fmt::format("`stave tags docker://{}` lists what is there", printable(reference.name())));
 }
 
+Located open_at_registry(const Context& context, std::string_view name, const Grounds& grounds) {
+  const auto reference = spec::Reference::parse(name);
+  std::vector<std::string> tried;
+  for (const auto& candidate : network_of(grounds)->registries().candidates(reference)) {
+    if (auto located = find_remote(context, candidate, grounds)) return std::move(*located);
+    tried.push_back("docker://" + candidate.with_default_tag().str());
+  }
+  throw Error(Kind::not_found,
+              fmt::format("there is no image {} at a registry (tried {})", quote(name), join(tried, " and ")),
+              "`stave tags docker://HOST/PATH` lists what is in a repository");
+}
+
+Located open_anywhere(const Context& context, const Words& words, const Grounds& grounds) {
+  try {
+    return open(context, words, grounds);
+  } catch (const Error& here) {
+    if (words.transport != Transport::store || here.kind() != Kind::not_found) throw;
+    try {
+      return open_at_registry(context, words.reference, grounds);
+    } catch (const Error& there) {
+      if (there.kind() == Kind::cancelled) throw;
+      throw Error(here.kind(), fmt::format("{}; {}", here.what(), there.what()), here.hint());
+    }
+  }
+}
+
+Located spooled(Located image, const Grounds& grounds) {
+  if (!repositories_of(*image.blobs).empty())
+    image.blobs = std::make_shared<Spooled>(std::move(image.blobs), grounds.spool);
+  return image;
+}
+
+Located joined(Located image, std::shared_ptr<const content::BlobSource> more) {
+  image.blobs = std::make_shared<Joined>(std::vector{std::move(image.blobs), std::move(more)});
+  return image;
+}
+
+std::shared_ptr<const registry::Repository> open_repository(const Context& context, const Words& words,
+                                                            const Grounds& grounds) {
+  return std::make_shared<const registry::Repository>(network_of(grounds), context, remote_reference(words));
+}
+
 Copied push(const Context& context, const content::BlobSource& blobs, const spec::Descriptor& root,
             const Words& destination, const Copy& how, const Grounds& grounds) {
   auto reference = remote_reference(destination);
