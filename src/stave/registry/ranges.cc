@@ -236,7 +236,7 @@ void BlobStream::recover(const Error& why) {
     there = open();
   } catch (const Error& e) {
     // http made its own attempts before it gave up.
-    if (e.kind() == Kind::io && move_on(e)) return;
+    if (e.kind() != Kind::cancelled && e.kind() != Kind::mismatch && move_on(e)) return;
     throw;
   }
   if (!there && !move_on(why)) {
