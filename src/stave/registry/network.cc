@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "stave/base/error.h"
@@ -19,6 +21,9 @@ namespace {
 // A 401 may ask for a token, and the token may have ended meanwhile; a registry that goes on asking is not
 // going to be satisfied.
 constexpr int unauthorized_answers = 3;
+
+// A server that speaks plain http may wait for the end of a line where TLS greets it.
+constexpr std::chrono::milliseconds longest_knock{10'000};
 
 http::Request request_of(const Ask& ask, http::Url url, const http::Tls& tls) {
   return http::Request{.method = ask.method,
@@ -60,6 +65,7 @@ bool Network::Parts::speaks_plain(const Context& context, const Location& locati
   }
   http::Options once = settings.http;
   once.attempts = 1;
+  once.connect_timeout = std::min(once.connect_timeout, longest_knock);
   const http::Client client_once(once);
   bool plain = false;
   try {
