@@ -236,7 +236,7 @@ two_platforms() {
   [ "$sent" -lt $((48 * 1024 * 1024 * 6 / 10)) ] || complain "the registry sent $sent bytes again"
 }
 
-# This registry (2.8) forgets an upload of which a chunk broke off; others are asked how far they are (unit tests).
+# This registry (2.8) forgets an upload of which a chunk broke off; others are asked how far they are.
 @test "a push that is killed shows nothing, and the next one comes through" {
   large_image large 48
   timeout -s KILL 3 stave push --tls-verify=false --limit-rate 8M large "docker://$REGISTRY/me/large" || true
@@ -245,6 +245,26 @@ two_platforms() {
   assert_exit 3
   there push large "docker://$REGISTRY/me/large"
   assert_digest "$(there inspect --json "docker://$REGISTRY/me/large" | jq -r .digest)" "$(digest_of large)"
+}
+
+@test "a push that is killed goes on where it was, if the registry kept it" {
+  large_image large 48
+  mkdir keeping
+  keeping-registry "$PWD/keeping" >keeping/log 2>&1 3>&- &
+  echo $! >>"$BATS_TEST_TMPDIR/registries"
+  for _ in $(seq 100); do [ ! -s keeping/port ] || break; sleep 0.05; done
+  local there had sent
+  there=docker://127.0.0.1:$(cat keeping/port)/me/large
+  timeout -s KILL 4 stave push --tls-verify=false --limit-rate 8M large "$there" || true
+  # What is under way still arrives.
+  sleep 0.5
+  had=$(cat keeping/received)
+  [ "$had" -gt 20000000 ] || complain "only $had bytes came in 4 s"
+  [ "$had" -lt 45000000 ] || complain "$had bytes came in 4 s: too fast to be killed on the way"
+  there push large "$there"
+  sent=$(($(cat keeping/received) - had))
+  [ "$sent" -lt $((48 * 1024 * 1024 * 6 / 10)) ] || complain "$sent bytes were sent again"
+  assert_digest "$(there inspect --json "$there" | jq -r .digest)" "$(digest_of large)"
 }
 
 @test "a pull whose part was spoilt begins it anew" {
