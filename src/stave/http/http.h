@@ -90,16 +90,21 @@ class Client {
   ~Client();
 
   // Sends it and waits for the head of the reply. Any status is an answer, but for what is handled here:
-  // - GET and HEAD follow redirects, at most `redirects`, to http and https only, and never from https to
-  // http
-  //   (Kind::denied). Other methods give the 3xx to the caller.
-  // - 408, 429, 500, 502, 503, 504 and connections that fail are tried again, unless the request has a
-  // stream: after
-  //   what Retry-After asks for, else with growing waits (some of it random). The last answer is given as it
-  //   is.
+  // - GET and HEAD follow redirects, at most `redirects` (Kind::limit), to http and https only, and never
+  // from
+  //   https to http (Kind::denied). Another origin gets no authorization, cookie or certificate of this
+  //   client. Other methods give the 3xx to the caller.
+  // - 408, 429, 500, 502, 503, 504 and connections that break are tried again, unless the request has a
+  // stream:
+  //   after what Retry-After asks for (one that asks for more than `longest_wait` is an answer), else with
+  //   growing waits (some of it random). A connection that is refused and a name that is not known are tried
+  //   once more, a failed TLS handshake not at all. The last answer is given as it is.
   // Kind::io with what the connection died of; Kind::denied with a hint when the certificate is not trusted;
-  // Kind::limit for heads over `head_bytes`; Kind::cancelled soon after a stop. If the server answers before
-  // it took all of a stream, the rest is not sent.
+  // Kind::limit for heads over `head_bytes`; Kind::cancelled soon after a stop. What the source of a stream
+  // throws comes out; one that ends too soon is Kind::changed.
+  //
+  // If the server answers before it took all of a stream, the rest is not sent; of an answer below 300 that
+  // comes so early the body is not read.
   Reply send(const Context& context, const Request& request) const;
 
   static constexpr int redirects = 10;
