@@ -199,8 +199,8 @@ void fetch_into(const Context& context, const content::BlobSource& blobs, const 
   while (const std::size_t n = source->read(buffer)) {
     context.check();
     if (n > descriptor.size - writer.written()) {
-      throw Error(Kind::mismatch, fmt::format("{} has more than the {} bytes of blob {}", blobs.describe(),
-                                              descriptor.size, descriptor.digest.str()));
+      throw Error(Kind::mismatch, fmt::format("more than the {} bytes of blob {} came", descriptor.size,
+                                              descriptor.digest.str()));
     }
     writer.write(Bytes(buffer).first(n));
     task.advance(n);

@@ -130,7 +130,7 @@ std::optional<Document> fetch_document(const Reach& reach, const Location& locat
   }
   const std::string type = media_type_of(reply);
   refuse_schema_1(type, what);
-  std::string text = http::read_body(reply, limits::document_bytes, what);
+  std::string text = http::read_body(reply, limits::document_bytes, what + ": the answer");
   const auto want = said_digest(reply, tag_or_digest);
   const Digest got = digest_of(as_bytes(text), want ? want->algorithm() : Algorithm::sha256);
   if (want && *want != got) {

@@ -55,7 +55,7 @@ bool Pages::each(http::Url url,
         return false;
       throw error_of(refusal, operation, reach.home, Doing::pull);
     }
-    const std::string text = http::read_body(reply, limits::document_bytes, operation);
+    const std::string text = http::read_body(reply, limits::document_bytes, operation + ": the answer");
     take(text, reply);
     const auto next = find_next(reply.headers);
     if (!next) return true;
