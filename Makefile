@@ -17,8 +17,10 @@ demo: ## build, then watch an image being made from nothing and run by podman; A
 test: ## build and run all tests; the last line is their sum
 	@tools/run-tests
 
-test-big: ## the tests that need minutes or gigabytes
+test-big: ## the tests that need minutes or gigabytes, all of them under ASan and UBSan, the benchmarks in small
 	@HOSTILE_VERBS=all tools/run-tests --unit none --e2e tests/e2e-big tests/e2e/hostile.bats
+	@tools/run-tests --preset asan
+	@$(MAKE) --no-print-directory bench SHORT=1
 
 fuzz: ## every fuzzer for SECONDS (60)
 	@tools/setup quality
