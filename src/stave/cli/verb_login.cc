@@ -73,7 +73,7 @@ std::string ask_unseen(const Invocation& invocation, std::string_view question) 
 std::string host_of(const std::string& name) {
   if (name.find("://") != std::string::npos)
     throw Error(Kind::usage, fmt::format("{} is not the name of a registry", quote(name)),
-                "leave out what is before \"//\", and the \"//\"");
+                "leave out what is before //, and the //");
   const auto parsed = spec::Reference::parse(name + (name.find('/') == std::string::npos ? "/x" : ""));
   if (parsed.registry.empty() || !parsed.tag.empty() || parsed.digest)
     throw Error(Kind::usage, fmt::format("{} is not the name of a registry", quote(name)),

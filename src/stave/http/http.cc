@@ -139,7 +139,7 @@ std::optional<milliseconds> find_wait(const Answer& answer, const Request& reque
     if (hope == Hope::none || attempt >= most) return {};
     return growing;
   }
-  const Reply& reply = std::get<Reply>(answer);
+  const auto& reply = std::get<Reply>(answer);
   if (!is_passing(reply.status) || attempt >= options.attempts) return {};
   const std::optional<milliseconds> asked = find_retry_after(reply.headers, now_of(reply.headers));
   // Coming back before it wants us only makes it angrier.

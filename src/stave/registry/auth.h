@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "stave/base/context.h"
@@ -19,7 +20,7 @@ namespace stave::registry {
 // auth.json and config.json, and the helpers that they name. Reads the files anew each time.
 class CredentialFiles {
  public:
-  explicit CredentialFiles(const Settings& settings) : settings_(settings) {}
+  explicit CredentialFiles(Settings settings) : settings_(std::move(settings)) {}
 
   // For a repository: "host/a/b" before "host/a" before "host" (containers-auth.json(5)), then docker's old
   // keys (https://index.docker.io/v1/). A file that says nothing of it does not hide the next one.

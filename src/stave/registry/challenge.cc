@@ -71,7 +71,8 @@ class Parser {
         ++at_;
         return value;
       }
-      if (text_[at_] == '\\' && ++at_ == text_.size()) break;
+      if (text_[at_] == '\\') ++at_;
+      if (at_ == text_.size()) break;
       value += text_[at_];
     }
     return std::nullopt;

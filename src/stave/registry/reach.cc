@@ -18,8 +18,9 @@ std::vector<std::size_t> Reach::order(bool by_digest) const {
     const bool wrong_sort = by_digest ? locations[i].tags_only : locations[i].digests_only;
     if (!wrong_sort && !failed_.contains(i)) order.push_back(i);
   }
-  const std::size_t preferred = preferred_;
-  std::stable_partition(order.begin(), order.end(), [&](std::size_t i) { return i == preferred; });
+  // It comes first, the others as they were.
+  const auto preferred = std::find(order.begin(), order.end(), preferred_);
+  if (preferred != order.end()) std::rotate(order.begin(), preferred, preferred + 1);
   return order;
 }
 
@@ -36,11 +37,11 @@ std::optional<Location> Reach::next(const Location& location, bool by_digest) co
   const auto same = [&](const Location& other) {
     return other.api_host == location.api_host && other.path == location.path;
   };
-  auto at = std::find_if(locations.begin(), locations.end(), same);
-  while (at != locations.end() && ++at != locations.end()) {
-    if (!(by_digest ? at->tags_only : at->digests_only)) return *at;
-  }
-  return std::nullopt;
+  const auto may = [&](const Location& other) { return !(by_digest ? other.tags_only : other.digests_only); };
+  const auto here = std::find_if(locations.begin(), locations.end(), same);
+  if (here == locations.end()) return std::nullopt;
+  const auto found = std::find_if(here + 1, locations.end(), may);
+  return found == locations.end() ? std::nullopt : std::optional(*found);
 }
 
 void pause(const Context& context, const http::Options& options, unsigned failures) {

@@ -118,8 +118,8 @@ spec::Reference normalized(spec::Reference reference) {
   return reference;
 }
 
-Registries::Registries(const Settings& settings, std::shared_ptr<const Rules> rules)
-    : settings_(settings), rules_(std::move(rules)) {}
+Registries::Registries(Settings settings, std::shared_ptr<const Rules> rules)
+    : settings_(std::move(settings)), rules_(std::move(rules)) {}
 
 Registries Registries::load(const Settings& settings) {
   auto rules = std::make_shared<Rules>();

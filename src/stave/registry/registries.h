@@ -55,7 +55,7 @@ class Registries {
  private:
   struct Rules;
 
-  Registries(const Settings& settings, std::shared_ptr<const Rules> rules);
+  Registries(Settings settings, std::shared_ptr<const Rules> rules);
   Location location(std::string_view name, bool insecure) const;
 
   Settings settings_;
