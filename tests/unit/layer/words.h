@@ -188,7 +188,7 @@ std::string outcome(Work work) {
 class Scratch {
  public:
   // In memory where that is possible: every commit of a blob waits for the disk.
-  Scratch() : Scratch(::access("/dev/shm", W_OK) == 0 ? "/dev/shm/" : testing::TempDir()) {}
+  Scratch() : Scratch(::access("/dev/shm", W_OK) == 0 ? "/dev/shm/" : ::testing::TempDir()) {}
   explicit Scratch(const std::string& where) {
     std::string pattern = where + "stave-layer-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
