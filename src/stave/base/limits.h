@@ -216,6 +216,13 @@ inline constexpr std::size_t cached_blocks = 65536;
 // A layer whose tar is smaller is packed in milliseconds, and not worth three files in the cache.
 inline constexpr std::uint64_t least_cached_layer = 1024 * 1024;
 
+// A Containerfile, with the documents in it: the largest public ones have under 100 KiB. And its instructions: each is a
+// step that is looked at.
+inline constexpr std::uint64_t containerfile_bytes = 16 * mib;
+inline constexpr std::size_t containerfile_instructions = 100'000;
+// .dockerignore: a line for each file would still fit.
+inline constexpr std::uint64_t ignore_bytes = 4 * mib;
+
 // Findings of one rule that a report keeps; a layer can break one a million times.
 inline constexpr std::uint64_t findings_of_a_rule = 50;
 

@@ -66,6 +66,13 @@ std::string unguard(std::string word) {
   throw Error(Kind::internal, fmt::format("the words after {} were not understood", quote(last)));
 }
 
+// Is it the bare name of an option whose value may be left out? CLI11 would take the next word for it.
+bool known_without_value(const std::vector<const Option*>& options, const std::string& word) {
+  return std::any_of(options.begin(), options.end(), [&](const Option* option) {
+    return option->optional_value && option->long_name() == word;
+  });
+}
+
 // Takes `options` out of `words`. With `stop_early` it leaves everything from the first other word on alone.
 Scanned scan(const std::vector<const Option*>& options, const std::vector<std::string>& words,
              bool stop_early) {
@@ -82,7 +89,11 @@ Scanned scan(const std::vector<const Option*>& options, const std::vector<std::s
   }
 
   std::vector<std::string> reversed;
-  for (auto word = words.rbegin(); word != words.rend(); ++word) reversed.push_back(guard(*word));
+  const auto end_of_options = std::find(words.begin(), words.end(), "--");
+  for (auto word = words.rbegin(); word != words.rend(); ++word) {
+    const bool bare = word.base() <= end_of_options && known_without_value(options, *word);
+    reversed.push_back(guard(bare ? *word + "=" : *word));
+  }
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::ParseError&) {

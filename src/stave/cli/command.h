@@ -29,7 +29,8 @@ struct Option {
   bool repeatable = false;                // more than one has a meaning; otherwise the last one wins
   std::vector<std::string> choices = {};  // the values that exist, if they can be listed
   Completes completes = Completes::nothing;
-  std::string group = {};  // heading under which help shows it ("Layers", "Config"); empty: "Options"
+  std::string group = {};       // heading under which help shows it ("Layers", "Config"); empty: "Options"
+  bool optional_value = false;  // without "=VALUE" behind its name it has an empty one
 
   std::string long_name() const;   // "--tag"; the key under which Arguments knows it
   std::string short_name() const;  // "-t", or empty

@@ -53,7 +53,8 @@ Command program() {
           .description =
               "Builds container images layer by layer, from files, with no daemon and no root, to "
               "the same bytes every time.",
-          .subcommands = {with_network(pack_verb()),
+          .subcommands = {with_network(build_verb()),
+                          with_network(pack_verb()),
                           with_network(config_verb()),
                           with_network(index_verb()),
                           with_network(copy_verb()),

@@ -63,7 +63,7 @@ std::string term_of(const Option& option) {
   const std::string shorter = option.short_name();
   std::string term = shorter.empty() ? "    " : shorter + ", ";
   term += option.long_name();
-  if (!option.value.empty()) term += " " + option.value;
+  if (!option.value.empty()) term += option.optional_value ? "[=" + option.value + "]" : " " + option.value;
   return term;
 }
 

@@ -172,7 +172,9 @@ std::string options(const Command& command) {
     for (const Option* option : group.options) {
       std::string term = option->short_name().empty() ? "" : bold(option->short_name()) + ", ";
       term += bold(option->long_name());
-      if (!option->value.empty()) term += " " + placeholder(option->value);
+      if (!option->value.empty())
+        term += option->optional_value ? "[=" + placeholder(option->value) + "]"
+                                       : " " + placeholder(option->value);
       out += tagged(term, full_help(*option));
     }
   }

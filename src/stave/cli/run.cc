@@ -94,7 +94,10 @@ int dispatch(const Command& program, const std::vector<std::string>& words,
 // Prints what is left to say; a stderr that cannot be written has nobody who could be told.
 void complain(const Surroundings& surroundings, std::string_view what, std::string_view hint) {
   try {
-    std::string text = fmt::format("stave: {}\n", one_line(what));
+    // A mistake in a Containerfile brings the line it is in, and a caret below: each line is made safe by
+    // itself.
+    std::string text = "stave: ";
+    for (const auto& line : split(what, '\n')) text += one_line(line) + "\n";
     if (!hint.empty()) text += fmt::format("hint: {}\n", one_line(hint));
     surroundings.err(text);
   } catch (const std::exception&) {

@@ -9,7 +9,10 @@ namespace stave::cli {
 
 // The hidden verb that watches over a container: its process has one thread only.
 inline constexpr const char* watching_verb = "__run";
+// The hidden verb that is one RUN of a build: one thread only, too.
+inline constexpr const char* step_verb_name = "__step";
 
+Command build_verb();
 Command pack_verb();
 Command config_verb();
 Command index_verb();
