@@ -24,6 +24,7 @@
 #include "stave/content/store.h"
 #include "stave/image/image.h"
 #include "stave/layer/reuse.h"
+#include "stave/layer/unpack.h"
 #include "stave/spec/spec.h"
 
 namespace stave::build {
@@ -67,8 +68,10 @@ struct Options {
   std::string search_path;  // for git
   std::string cache;        // directory for cache mounts; empty: there is none
   bool explain = false;
-  std::vector<std::string> hosts;  // --add-host: lines of /etc/hosts
-  bool insecure = false;           // --allow security.insecure
+  std::vector<std::string> hosts;              // --add-host: lines of /etc/hosts
+  bool insecure = false;                       // --allow security.insecure
+  layer::Owners owners = layer::Owners::real;  // of trees that are kept for bind mounts
+  std::string ids;                             // whose: as of rootfs::name_of_kept
 };
 
 struct Grounds {

@@ -246,7 +246,7 @@ std::string dump_node(const Node& node) {
     for (const auto& flag : node.flags) quoted.push_back(go_quoted(flag));
     out += " [" + join(quoted, " ") + "]";
   }
-  if (node.inner) out += " (" + dump_node(*node.inner) + ")";
+  if (node.inner) out += " " + dump_node(*node.inner);
   for (const auto& word : node.words) out += " " + go_quoted(word);
   return "(" + out + ")";
 }
@@ -263,11 +263,7 @@ Parsed parse_syntax(const Text& text) {
 
 std::string dump(const Parsed& parsed) {
   std::string out;
-  for (const auto& node : parsed.nodes) {
-    std::string one = dump_node(node);
-    if (node.inner) one = "(" + one.substr(1);
-    out += (out.empty() ? "" : "\n") + one;
-  }
+  for (const auto& node : parsed.nodes) out += (out.empty() ? "" : "\n") + dump_node(node);
   return out;
 }
 
