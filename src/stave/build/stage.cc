@@ -88,7 +88,11 @@ containerfile::Variables global_variables(const Building& building) {
 }
 
 StageBuilder::StageBuilder(const Building& building, std::size_t number)
-    : building_(building), context_(building.context), stage_(building.file.stages[number]), number_(number) {
+    : building_(building),
+      context_(building.context),
+      stage_(building.file.stages[number]),
+      number_(number),
+      image_(image::scratch(building.options.platform)) {
   const auto& options = building.options;
   no_cache_ =
       options.no_cache || options.no_cache_stages.contains(std::to_string(number)) ||
@@ -112,10 +116,11 @@ Built StageBuilder::run() {
     context_.check();
     dispatch(instruction);
   }
-  Built built;
-  built.base_layers = base_layers_;
-  built.args = args_;
-  built.image = std::move(image_);
+  Built built{.image = std::move(image_),
+              .base_layers = base_layers_,
+              .own_from = own_from_,
+              .args = args_,
+              .files = {}};
   built.files = image_files(built.image, {building_.grounds.store, [](const content::BlobSource*) {}},
                             fmt::format("the stage {}", quote(name())), building_.options.spool);
   return built;

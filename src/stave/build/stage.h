@@ -22,6 +22,7 @@ namespace stave::build {
 struct Built {
   image::Image image;
   std::size_t base_layers = 0;  // of the image at the root of its FROMs
+  std::size_t own_from = 0;     // layers that its FROM brought
   std::vector<containerfile::Arg::One> args;
   std::shared_ptr<const Files> files;
 };
@@ -55,8 +56,6 @@ class StageBuilder {
   Built run();
 
  private:
-  friend class RunStep;
-
   // FROM.
   void from();
   void from_image(const std::string& name, const spec::Platform& platform);
@@ -106,8 +105,21 @@ class StageBuilder {
   layer::Tree& tree();
   std::string read_file(const std::string& path);
   std::vector<std::string> shell_words() const;
+  std::vector<std::string> words_of(const containerfile::CommandLine& command) const;
+
+  // RUN.
+  std::string run_words(const std::vector<std::string>& arguments) const;
+  std::vector<std::string> run_environment() const;
+  std::vector<std::string> run_arguments(const containerfile::Run& run, std::vector<StepMount>& mounts) const;
+  void add_mount(const containerfile::Mount& mount, StepOrder& order, StepKey& key,
+                 std::vector<std::shared_ptr<const void>>& held, std::vector<std::function<void()>>& later);
+  void add_bind(const containerfile::Mount& mount, StepMount& made, StepKey& key,
+                std::vector<std::shared_ptr<const void>>& held, std::vector<std::function<void()>>& later,
+                std::size_t index, StepOrder& order);
+  void add_cache(const containerfile::Mount& mount, StepMount& made, StepOrder& order,
+                 std::vector<std::shared_ptr<const void>>& held, std::vector<std::function<void()>>& later);
+  std::string mount_target(const std::string& target) const;
   std::optional<std::string> variable(std::string_view name) const;
-  void squash();
   layer::Timestamp made_time() const { return {building_.options.epoch.value_or(0), 0}; }
 
   const Building& building_;
