@@ -68,8 +68,12 @@ int mount_old(const Overlay& overlay, const Options& options) {
 
 int mount_overlay(const Overlay& overlay) {
   const auto& lower = overlay.lowers->front();
-  fs::set_attributes(overlay.upper.handle(),
-                     same_attributes(fs::stat(lower.handle()), lower.xattrs("", fs::FileType::directory)));
+  auto xattrs = lower.xattrs("", fs::FileType::directory);
+  // An earlier overlay's own notes.
+  std::erase_if(xattrs, [](const auto& xattr) {
+    return xattr.first.starts_with("trusted.overlay.") || xattr.first.starts_with("user.overlay.");
+  });
+  fs::set_attributes(overlay.upper.handle(), same_attributes(fs::stat(lower.handle()), std::move(xattrs)));
   const auto options = options_of(overlay);
   if (mount_new(overlay, options) == 0) return 0;
   return mount_old(overlay, options);
