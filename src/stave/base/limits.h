@@ -219,4 +219,12 @@ inline constexpr std::uint64_t least_cached_layer = 1024 * 1024;
 // Findings of one rule that a report keeps; a layer can break one a million times.
 inline constexpr std::uint64_t findings_of_a_rule = 50;
 
+// What a build step's process is told: its arguments and environment (the kernel takes 6 MiB of them) and its
+// secrets (docker: 500 kB each), twice as long in hexadecimal.
+inline constexpr std::uint64_t step_order_bytes = 64 * mib;
+
+// Processes of a build step, where its cgroup can count them: compilers of a large machine are hundreds, and
+// the kernel's own limit is 4,194,304.
+inline constexpr std::uint64_t step_processes = 32768;
+
 }  // namespace stave::limits

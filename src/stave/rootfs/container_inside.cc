@@ -49,6 +49,7 @@ std::string path_of(const fs::Dir& dir) { return fmt::format("/proc/self/fd/{}",
 void provide_root(const Container& container, const fs::Dir& run,
                   const std::function<void(std::string_view)>& say) {
   const bool alone = container.lowers.empty();
+  if (alone && container.root.empty()) return;
   std::vector<fs::Dir> lowers;
   if (alone) lowers.push_back(fs::Dir::open(container.root));
   for (const auto& path : container.lowers) lowers.push_back(fs::Dir::open(path));
@@ -60,9 +61,8 @@ void provide_root(const Container& container, const fs::Dir& run,
   if (refused == 0) return;
   if (!alone)
     throw Error(Kind::unsupported,
-                fmt::format("the kernel refuses an overlay here: {}", std::strerror(refused)));
-  say(fmt::format("the kernel refuses an overlay here ({}): the root file system is copied",
-                  std::strerror(refused)));
+                fmt::format("{}: {}", no_overlay, std::strerror(refused)));
+  say(fmt::format("{} ({}): the root file system is copied", no_overlay, std::strerror(refused)));
   const auto scratch = run.make_dir("scratch", 0700);
   copy_tree(Context{}, lowers.front(), run.open_dir("bundle/rootfs"), scratch);
 }
