@@ -29,13 +29,15 @@ struct Elf {
   unsigned machine;
 };
 const std::map<std::string, Elf, std::less<>> machines = {
-    {"386", {false, false, 3}},       {"amd64", {true, false, 62}},  {"arm", {false, false, 40}},
-    {"arm64", {true, false, 183}},    {"mips64le", {true, false, 8}}, {"mips64", {true, true, 8}},
-    {"ppc64le", {true, false, 21}},   {"ppc64", {true, true, 21}},   {"riscv64", {true, false, 243}},
-    {"s390x", {true, true, 22}},      {"loong64", {true, false, 258}}};
+    {"386", {false, false, 3}},     {"amd64", {true, false, 62}},   {"arm", {false, false, 40}},
+    {"arm64", {true, false, 183}},  {"mips64le", {true, false, 8}}, {"mips64", {true, true, 8}},
+    {"ppc64le", {true, false, 21}}, {"ppc64", {true, true, 21}},    {"riscv64", {true, false, 243}},
+    {"s390x", {true, true, 22}},    {"loong64", {true, false, 258}}};
 
 std::string first_bytes_of(const Elf& elf) {
-  std::string bytes = "\x7f" "ELF";
+  std::string bytes =
+      "\x7f"
+      "ELF";
   bytes += elf.wide ? '\2' : '\1';
   bytes += elf.big ? '\2' : '\1';
   bytes += '\1';

@@ -26,15 +26,16 @@ namespace {
 // What BuildKit gives a step (util/entitlements, containerd's default): what packages need to install
 // themselves, mknod and raw sockets among it.
 const std::vector<std::string> capabilities = {
-    "CAP_CHOWN",           "CAP_DAC_OVERRIDE", "CAP_FSETID",  "CAP_FOWNER",  "CAP_MKNOD",
-    "CAP_NET_RAW",         "CAP_SETGID",       "CAP_SETUID",  "CAP_SETFCAP", "CAP_SETPCAP",
-    "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",  "CAP_KILL",    "CAP_AUDIT_WRITE"};
+    "CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FSETID",           "CAP_FOWNER",
+    "CAP_MKNOD",   "CAP_NET_RAW",      "CAP_SETGID",           "CAP_SETUID",
+    "CAP_SETFCAP", "CAP_SETPCAP",      "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
+    "CAP_KILL",    "CAP_AUDIT_WRITE"};
 // And more for --security=insecure.
 const std::vector<std::string> more_capabilities = {
-    "CAP_DAC_READ_SEARCH", "CAP_LINUX_IMMUTABLE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",   "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",       "CAP_SYS_MODULE",      "CAP_SYS_RAWIO",     "CAP_SYS_PTRACE",  "CAP_SYS_PACCT",
+    "CAP_DAC_READ_SEARCH", "CAP_LINUX_IMMUTABLE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",       "CAP_SYS_MODULE",      "CAP_SYS_RAWIO",     "CAP_SYS_PTRACE",   "CAP_SYS_PACCT",
     "CAP_SYS_ADMIN",       "CAP_SYS_BOOT",        "CAP_SYS_NICE",      "CAP_SYS_RESOURCE", "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",  "CAP_LEASE",           "CAP_AUDIT_CONTROL", "CAP_SYSLOG",      "CAP_WAKE_ALARM"};
+    "CAP_SYS_TTY_CONFIG",  "CAP_LEASE",           "CAP_AUDIT_CONTROL", "CAP_SYSLOG",       "CAP_WAKE_ALARM"};
 
 // /etc/hosts and /etc/resolv.conf of a host are a few KiB; with lists of blocked names megabytes.
 constexpr std::uint64_t names_bytes = 16 * limits::mib;
@@ -64,8 +65,8 @@ class Mounts {
     for (const auto& line : order_.hosts) hosts += line + "\n";
     for (const auto& mount : order_.mounts) {
       StepMount full = mount;
-      if (mount.target == "/etc/hosts" && mount.source == "hosts") full.content = hosts;
-      if (mount.target == "/etc/resolv.conf" && mount.source == "resolv.conf")
+      if (mount.kind == StepMount::Kind::file && mount.source == own_hosts) full.content = hosts;
+      if (mount.kind == StepMount::Kind::file && mount.source == own_resolv_conf)
         full.content = read_if_there("/etc/resolv.conf");
       add(full);
     }

@@ -104,7 +104,8 @@ ChildOrder parse_order(const std::string& text) {
   order.user = node.get("user").string();
   order.host_network = node.get("host_network").boolean();
   order.insecure = node.get("insecure").boolean();
-  for (const auto& mount : node.get("mounts").elements(most_mounts)) order.mounts.push_back(read_mount(mount));
+  for (const auto& mount : node.get("mounts").elements(most_mounts))
+    order.mounts.push_back(read_mount(mount));
   order.hostname = node.get("hostname").string();
   order.hosts = node.get("hosts").strings();
   return order;

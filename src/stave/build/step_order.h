@@ -15,6 +15,10 @@ namespace stave::build {
 // The descriptor that the answer is written to.
 inline constexpr int answer_fd = 3;
 
+// Sources of mounts of the sort `file` whose content the process finds itself.
+inline constexpr std::string_view own_hosts = "stave:hosts";
+inline constexpr std::string_view own_resolv_conf = "stave:resolv.conf";
+
 struct ChildOrder {
   int parent = 0;  // the process that must be there
   std::string id;

@@ -9,6 +9,8 @@ namespace stave::cli {
 
 // The hidden verb that watches over a container: its process has one thread only.
 inline constexpr const char* watching_verb = "__run";
+// The hidden verb that runs one step of a build: the same.
+inline constexpr const char* step_verb_name = "__step";
 
 Command pack_verb();
 Command config_verb();
@@ -22,6 +24,7 @@ Command diff_verb();
 Command unpack_verb();
 Command run_verb();
 Command watch_verb();  // hidden: what `run` becomes
+Command step_verb();   // hidden: what `build` starts for a RUN
 Command ls_verb();
 Command cat_verb();
 Command tree_verb();

@@ -29,9 +29,9 @@ struct OverlayForm {
   std::vector<std::shared_ptr<const fs::Dir>> lowers = {};
 };
 
-// Makes `place`/fs, a layer in overlay form; what else is in `place`, an empty directory of ours, is of no use
-// afterwards. Directories that the layer goes through without naming them are as they are below. Throws as
-// `unpack` does, and Kind::invalid for a hardlink to a file of a layer below.
+// Makes `place`/fs, a layer in overlay form; what else is in `place`, an empty directory of ours, is of no
+// use afterwards. Directories that the layer goes through without naming them are as they are below. Throws
+// as `unpack` does, and Kind::invalid for a hardlink to a file of a layer below.
 void unpack_overlay(const Context& context, const Stack::Piece& piece, const fs::Dir& place,
                     const OverlayForm& form);
 

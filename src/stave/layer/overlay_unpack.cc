@@ -132,7 +132,8 @@ class OverlayUnpacking {
     if (::fsetxattr(dir.fd(), name, "y", 1, 0) != 0) throw_errno(errno, quote(path));
   }
 
-  // The root, and directories without an entry: deepest first is of no matter, since nothing is made any more.
+  // The root, and directories without an entry: deepest first is of no matter, since nothing is made any
+  // more.
   void give_parents(const fs::Dir& root, const Tree& tree) const {
     give(root, "");
     tree.visit([&](const std::string& path, const Tree::Inode& inode) {

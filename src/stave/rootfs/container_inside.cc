@@ -59,9 +59,7 @@ void provide_root(const Container& container, const fs::Dir& run,
                                      .target = run.open_dir("bundle/rootfs"),
                                      .in_user_namespace = container.in_user_namespace});
   if (refused == 0) return;
-  if (!alone)
-    throw Error(Kind::unsupported,
-                fmt::format("{}: {}", no_overlay, std::strerror(refused)));
+  if (!alone) throw Error(Kind::unsupported, fmt::format("{}: {}", no_overlay, std::strerror(refused)));
   say(fmt::format("{} ({}): the root file system is copied", no_overlay, std::strerror(refused)));
   const auto scratch = run.make_dir("scratch", 0700);
   copy_tree(Context{}, lowers.front(), run.open_dir("bundle/rootfs"), scratch);

@@ -260,11 +260,12 @@ std::string print_map(const std::vector<IdRange>& ranges) {
 // need no more.)
 std::string print_pretence() {
   json::Object rule;
-  rule.text("names", json::print_strings({"chown", "chown32", "fchown", "fchown32", "lchown", "lchown32",
-                                          "fchownat", "setuid", "setuid32", "setgid", "setgid32", "setreuid",
-                                          "setreuid32", "setregid", "setregid32", "setresuid", "setresuid32",
-                                          "setresgid", "setresgid32", "setgroups", "setgroups32", "setfsuid",
-                                          "setfsuid32", "setfsgid", "setfsgid32", "capset"}));
+  rule.text("names", json::print_strings(
+                         {"chown",       "chown32",   "fchown",      "fchown32",  "lchown",      "lchown32",
+                          "fchownat",    "setuid",    "setuid32",    "setgid",    "setgid32",    "setreuid",
+                          "setreuid32",  "setregid",  "setregid32",  "setresuid", "setresuid32", "setresgid",
+                          "setresgid32", "setgroups", "setgroups32", "setfsuid",  "setfsuid32",  "setfsgid",
+                          "setfsgid32",  "capset"}));
   rule.string("action", "SCMP_ACT_ERRNO");
   rule.number("errnoRet", 0);
   json::Object seccomp;

@@ -52,7 +52,7 @@ struct Wishes {
   // Whoever is not there can be changed to, and be given files: the calls do nothing and succeed (seccomp).
   bool pretend_ids = false;
   std::uint64_t most_processes = 0;  // 0: as the host has it. Needs a cgroup with the controller pids
-  bool one_id = false;  // nobody but uid and gid 0 exists: no other user, no additional groups
+  bool one_id = false;               // nobody but uid and gid 0 exists: no other user, no additional groups
 };
 
 // The text of config.json. `root` is the image's root file system, in which names of User are looked up
