@@ -213,7 +213,9 @@ int main(int argc, char** argv) {
   }
   // Who watches over a container has one thread, and takes its signals itself.
   std::optional<stave::Signals> signals;
-  if (words.empty() || words.front() != stave::cli::watching_verb) signals.emplace();
+  const bool watches = !words.empty() && (words.front() == stave::cli::watching_verb ||
+                                          words.front() == stave::cli::step_verb_name);
+  if (!watches) signals.emplace();
   auto surroundings =
       stave::read_surroundings(signals ? signals->token() : std::stop_token(), std::move(environment));
   surroundings.words = words;

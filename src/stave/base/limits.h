@@ -220,10 +220,23 @@ inline constexpr std::uint64_t least_cached_layer = 1024 * 1024;
 // step that is looked at.
 inline constexpr std::uint64_t containerfile_bytes = 16 * mib;
 inline constexpr std::size_t containerfile_instructions = 100'000;
+// What the cache says of one step: a name and a digest for each of its input files. And steps of one cache that is imported.
+inline constexpr std::uint64_t step_record_bytes = 64 * mib;
+inline constexpr std::size_t step_records = 100'000;
+// A file that ADD fetches.
+inline constexpr std::uint64_t added_url_bytes = tib;
 // .dockerignore: a line for each file would still fit.
 inline constexpr std::uint64_t ignore_bytes = 4 * mib;
 
 // Findings of one rule that a report keeps; a layer can break one a million times.
 inline constexpr std::uint64_t findings_of_a_rule = 50;
+
+// What a build step's process is told: its arguments and environment (the kernel takes 6 MiB of them) and its
+// secrets (docker: 500 kB each), twice as long in hexadecimal.
+inline constexpr std::uint64_t step_order_bytes = 64 * mib;
+
+// Processes of a build step, where its cgroup can count them: compilers of a large machine are hundreds, and
+// the kernel's own limit is 4,194,304.
+inline constexpr std::uint64_t step_processes = 32768;
 
 }  // namespace stave::limits

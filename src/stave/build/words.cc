@@ -235,7 +235,7 @@ std::uint32_t ModeChange::apply(std::uint32_t mode, bool directory) const {
     }
     std::uint32_t wanted = special;
     std::uint32_t mask = 0;
-    for (const auto [who, shift] : {std::pair(4u, 6), std::pair(2u, 3), std::pair(1u, 0)}) {
+    for (const auto& [who, shift] : {std::pair(4u, 6), std::pair(2u, 3), std::pair(1u, 0)}) {
       if ((clause.who & who) == 0) continue;
       wanted |= bits << shift;
       mask |= 7u << shift;

@@ -80,6 +80,7 @@ Command program() {
                           logout_verb(),
                           version_verb(),
                           watch_verb(),
+                          step_verb(),
                           complete_verb()}};
 }
 

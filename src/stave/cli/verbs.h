@@ -25,6 +25,7 @@ Command diff_verb();
 Command unpack_verb();
 Command run_verb();
 Command watch_verb();  // hidden: what `run` becomes
+Command step_verb();   // hidden: what `build` starts for a RUN
 Command ls_verb();
 Command cat_verb();
 Command tree_verb();

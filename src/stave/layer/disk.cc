@@ -17,9 +17,13 @@ namespace {
 
 Timestamp to_timestamp(const fs::Time& time) { return {time.seconds, time.nanoseconds}; }
 
+}  // namespace
+
 Stamp stamp_of(const fs::Stat& stat) {
   return {stat.device, stat.inode, to_timestamp(stat.mtime), to_timestamp(stat.ctime)};
 }
+
+namespace {
 
 Type type_of(fs::FileType type) {
   switch (type) {
@@ -123,6 +127,10 @@ bool skip_socket(const Context& context, const fs::Dir& root, const fs::Found& f
 }
 
 }  // namespace
+
+std::shared_ptr<const Contents> contents_below(std::shared_ptr<const fs::Dir> directory) {
+  return std::make_shared<const DiskContents>(std::move(directory), "", "");
+}
 
 bool is_packed_xattr(std::string_view name) {
   if (name.starts_with("user.")) return !name.starts_with("user.overlay.");

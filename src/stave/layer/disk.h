@@ -36,6 +36,10 @@ struct Adopt {
 // security.evm), trusted.*, or NFSv4 ACLs.
 bool is_packed_xattr(std::string_view name);
 
+// Which state of a file it is, and what is in the files below `directory`, each at its path in the image.
+Stamp stamp_of(const fs::Stat& stat);
+std::shared_ptr<const Contents> contents_below(std::shared_ptr<const fs::Dir> directory);
+
 Metadata adopt(const fs::Stat& stat, const std::string& link, const fs::Xattrs& xattrs, const Adopt& how);
 
 // A whole directory as a changeset on top of nothing, in path order, without its root: hardlinks become links

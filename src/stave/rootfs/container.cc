@@ -97,7 +97,9 @@ class Leftovers {
   explicit Leftovers(const Container& container) : container_(container) {}
   Leftovers(const Leftovers&) = delete;
   Leftovers& operator=(const Leftovers&) = delete;
-  ~Leftovers() { remove_run(container_.id, container_.directory, container_.runtimes); }
+  ~Leftovers() {
+    if (!container_.keeps_directory) remove_run(container_.id, container_.directory, container_.runtimes);
+  }
 
  private:
   const Container& container_;

@@ -14,9 +14,12 @@
 #include <string_view>
 #include <vector>
 
+#include "stave/fs/fs.h"
 #include "stave/runtime/runtime.h"
 
 namespace stave::rootfs {
+
+inline constexpr std::string_view no_overlay = "the kernel refuses an overlay here";
 
 struct Container {
   std::string id;
@@ -26,6 +29,14 @@ struct Container {
   bool terminal = false;                        // standard input is one, and the container gets one
   bool input = false;                           // standard input is passed on; else it is /dev/null
   std::vector<runtime::Runtime> runtimes = {};  // tried in this order
+  // (`root` may be empty: the root file system is in `directory`/bundle/rootfs already.)
+  // Trees in overlay form to lie on top of each other, the topmost first, instead of `root`. Without an
+  // overlay it ends with 125 and `no_overlay` in its message then.
+  std::vector<std::string> lowers = {};
+  // Called in the mount namespace when the root file system is there, in `directory`, before anything runs:
+  // for more mounts, and for a config.json that needs to see it.
+  std::function<void(const fs::Dir& run)> prepare = {};
+  bool keeps_directory = false;  // what was written there outlives the run
 };
 
 // How it ended: the exit code of the container, or 125 to 127 and why it was not started.

@@ -19,6 +19,7 @@
 #include "stave/base/text.h"
 #include "stave/fs/make.h"
 #include "stave/rootfs/copy_tree.h"
+#include "stave/rootfs/overlay.h"
 #include "stave/rootfs/run_directory.h"
 #include "stave/rootfs/runtime_config.h"
 
@@ -43,32 +44,25 @@ void leave_the_hosts_mounts() {
   check(::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr), "mounting /proc");
 }
 
-// Descriptors as paths, so that no name has to be escaped.
 std::string path_of(const fs::Dir& dir) { return fmt::format("/proc/self/fd/{}", dir.fd()); }
-
-// 0 or the errno.
-int mount_overlay(const Container& container, const fs::Dir& run, const fs::Dir& lower) {
-  const auto upper = run.open_dir("upper");
-  const auto work = run.open_dir("work");
-  const auto target = run.open_dir("bundle/rootfs");
-  // The root of an overlay is the upper one.
-  fs::set_attributes(upper.handle(),
-                     same_attributes(fs::stat(lower.handle()), lower.xattrs("", fs::FileType::directory)));
-  std::string options =
-      fmt::format("lowerdir={},upperdir={},workdir={}", path_of(lower), path_of(upper), path_of(work));
-  if (container.in_user_namespace) options += ",userxattr";  // trusted.* is the host's root's
-  return ::mount("overlay", path_of(target).c_str(), "overlay", 0, options.c_str()) == 0 ? 0 : errno;
-}
 
 void provide_root(const Container& container, const fs::Dir& run,
                   const std::function<void(std::string_view)>& say) {
-  const auto lower = fs::Dir::open(container.root);
-  const int refused = mount_overlay(container, run, lower);
+  const bool alone = container.lowers.empty();
+  if (alone && container.root.empty()) return;
+  std::vector<fs::Dir> lowers;
+  if (alone) lowers.push_back(fs::Dir::open(container.root));
+  for (const auto& path : container.lowers) lowers.push_back(fs::Dir::open(path));
+  const int refused = mount_overlay({.lowers = &lowers,
+                                     .upper = run.open_dir("upper"),
+                                     .work = run.open_dir("work"),
+                                     .target = run.open_dir("bundle/rootfs"),
+                                     .in_user_namespace = container.in_user_namespace});
   if (refused == 0) return;
-  say(fmt::format("the kernel refuses an overlay here ({}): the root file system is copied",
-                  std::strerror(refused)));
+  if (!alone) throw Error(Kind::unsupported, fmt::format("{}: {}", no_overlay, std::strerror(refused)));
+  say(fmt::format("{} ({}): the root file system is copied", no_overlay, std::strerror(refused)));
   const auto scratch = run.make_dir("scratch", 0700);
-  copy_tree(Context{}, lower, run.open_dir("bundle/rootfs"), scratch);
+  copy_tree(Context{}, lowers.front(), run.open_dir("bundle/rootfs"), scratch);
 }
 
 // --- runtimes ---
@@ -182,6 +176,7 @@ Ended run_inside(const Container& container, const runtime::Watch& watch,
   leave_the_hosts_mounts();
   const auto run = fs::Dir::open(container.directory);
   provide_root(container, run, say);
+  if (container.prepare) container.prepare(run);
   return Attempts(container, watch, run).run(say);
 }
 

@@ -110,6 +110,7 @@ std::string workdir_of(const spec::Config& config, const Wishes& wishes) {
 User user_of(const spec::Config& config, const fs::Dir& root, const Wishes& wishes) {
   User user = find_user(wishes.user.value_or(config.user), root);
   if (!wishes.one_id) return user;
+  if (wishes.pretend_ids) user = {.home = user.home};
   if (user.uid != 0 || user.gid != 0) {
     throw Error(Kind::denied,
                 fmt::format("user {}: there is no id for it: without a subordinate range the only user of a "
@@ -134,12 +135,13 @@ std::string print_process(const spec::Config& config, const fs::Dir& root, const
     who.text("additionalGids", json::print_array(groups));
   }
   json::Object capable;
-  capable.text("bounding", json::print_strings(capabilities));
+  const auto& allowed = wishes.capabilities.empty() ? capabilities : wishes.capabilities;
+  capable.text("bounding", json::print_strings(allowed));
   // Somebody else than root has none until a program with file capabilities or setuid gives them. None are
   // inheritable or ambient, so no program gets them unasked (CVE-2022-24769).
   if (user.uid == 0) {
-    capable.text("effective", json::print_strings(capabilities));
-    capable.text("permitted", json::print_strings(capabilities));
+    capable.text("effective", json::print_strings(allowed));
+    capable.text("permitted", json::print_strings(allowed));
   }
 
   json::Object process;
@@ -253,6 +255,25 @@ std::string print_map(const std::vector<IdRange>& ranges) {
   return json::print_array(lines);
 }
 
+// Where nobody else exists, the calls that give a file or a process to somebody fail, and with them adduser,
+// su and every package manager. Answered with 0 they do nothing. (capset as well: sudo and su drop what they
+// need no more.)
+std::string print_pretence() {
+  json::Object rule;
+  rule.text("names", json::print_strings(
+                         {"chown",       "chown32",   "fchown",      "fchown32",  "lchown",      "lchown32",
+                          "fchownat",    "setuid",    "setuid32",    "setgid",    "setgid32",    "setreuid",
+                          "setreuid32",  "setregid",  "setregid32",  "setresuid", "setresuid32", "setresgid",
+                          "setresgid32", "setgroups", "setgroups32", "setfsuid",  "setfsuid32",  "setfsgid",
+                          "setfsgid32",  "capset"}));
+  rule.string("action", "SCMP_ACT_ERRNO");
+  rule.number("errnoRet", 0);
+  json::Object seccomp;
+  seccomp.string("defaultAction", "SCMP_ACT_ALLOW");
+  seccomp.text("syscalls", json::print_array({std::move(rule).finish()}));
+  return std::move(seccomp).finish();
+}
+
 std::string print_linux(const Wishes& wishes) {
   std::vector<std::string> kinds = {"pid", "ipc", "uts", "mount"};
   if (wishes.network == Network::none) kinds.emplace_back("network");
@@ -271,11 +292,18 @@ std::string print_linux(const Wishes& wishes) {
   }
   if (!wishes.rootless) {
     // No device but those that every container has (config-linux.md, "Default Devices").
-    on_linux.text("resources", R"({"devices":[{"allow":false,"access":"rwm"}]})");
+    json::Object resources;
+    resources.text("devices", R"([{"allow":false,"access":"rwm"}])");
+    if (wishes.most_processes != 0)
+      resources.text("pids", fmt::format(R"({{"limit":{}}})", wishes.most_processes));
+    on_linux.text("resources", std::move(resources).finish());
   }
   on_linux.text("namespaces", json::print_array(namespaces));
-  on_linux.text("maskedPaths", json::print_strings(masked_paths));
-  on_linux.text("readonlyPaths", json::print_strings(readonly_paths));
+  if (wishes.pretend_ids) on_linux.text("seccomp", print_pretence());
+  if (!wishes.unmasked) {
+    on_linux.text("maskedPaths", json::print_strings(masked_paths));
+    on_linux.text("readonlyPaths", json::print_strings(readonly_paths));
+  }
   return std::move(on_linux).finish();
 }
 
@@ -289,6 +317,10 @@ std::string runtime_config(const spec::Config& config, const fs::Dir& root, cons
   }
   auto mounts = system_mounts(wishes.rootless);
   for (auto& mount : volume_mounts(config, wishes)) mounts.push_back(std::move(mount));
+  for (const auto& mount : wishes.mounts) {
+    mounts.push_back(print_mount(mount_point(mount.destination, Kind::usage), mount.type,
+                                 checked(mount.source, "the mount"), mount.options));
+  }
 
   json::Object root_object;
   root_object.string("path", "rootfs");

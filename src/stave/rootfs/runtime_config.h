@@ -20,6 +20,14 @@ struct Volume {
   bool read_only = false;
 };
 
+// A mount of any sort, as the runtime is told of it (runtime-spec, config.md, "Mounts").
+struct Mount {
+  std::string destination;  // absolute, in the container
+  std::string type;         // "bind", "tmpfs"
+  std::string source;
+  std::vector<std::string> options = {};
+};
+
 enum class Network : std::uint8_t { host, none };
 
 // What is wanted beside, or instead of, what the image says.
@@ -38,7 +46,13 @@ struct Wishes {
   // A user namespace that the runtime is to make, for a bundle that an ordinary user runs; none: it is
   // started as the root that there is.
   std::optional<Ids> user_namespace = {};
-  bool one_id = false;  // nobody but uid and gid 0 exists: no other user, no additional groups
+  std::vector<Mount> mounts = {};              // behind the volumes, in this order
+  std::vector<std::string> capabilities = {};  // instead of the usual ones
+  bool unmasked = false;                       // nothing of /proc and /sys is hidden or read-only
+  // Whoever is not there can be changed to, and be given files: the calls do nothing and succeed (seccomp).
+  bool pretend_ids = false;
+  std::uint64_t most_processes = 0;  // 0: as the host has it. Needs a cgroup with the controller pids
+  bool one_id = false;               // nobody but uid and gid 0 exists: no other user, no additional groups
 };
 
 // The text of config.json. `root` is the image's root file system, in which names of User are looked up
