@@ -223,6 +223,8 @@ inline constexpr std::size_t containerfile_instructions = 100'000;
 // What the cache says of one step: a name and a digest for each of its input files. And steps of one cache that is imported.
 inline constexpr std::uint64_t step_record_bytes = 64 * mib;
 inline constexpr std::size_t step_records = 100'000;
+// Digests of the files of one context: a million of them.
+inline constexpr std::uint64_t stat_cache_bytes = 256 * mib;
 // A file that ADD fetches.
 inline constexpr std::uint64_t added_url_bytes = tib;
 // .dockerignore: a line for each file would still fit.

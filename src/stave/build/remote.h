@@ -9,6 +9,7 @@
 
 #include "stave/base/context.h"
 #include "stave/build/files.h"
+#include "stave/http/http.h"
 
 namespace stave::build {
 
@@ -22,6 +23,10 @@ struct Fetched {
 
 // Fetches a URL (http, https). Handed in by the caller, who knows of networks.
 using Fetch = std::function<Fetched(const Context& context, const std::string& url)>;
+
+// The same through a client of its own, made when it is first needed; what is fetched is kept in an unnamed
+// file in `spool`. Kind::not_found for what is not there, Kind::limit above limits::added_url_bytes.
+Fetch fetch_with(http::Options options, std::string spool);
 
 // Is it a git repository (git://, git@…, ….git, with #ref:subdir), or a URL?
 bool is_git(std::string_view source);

@@ -40,6 +40,23 @@ std::string below(const std::string& directory, const std::string& path) {
   return directory.empty() ? path : path.substr(directory.size() + 1);
 }
 
+// Content that is read by the path it has where it came from, whatever it is called by now.
+class MovedContents : public layer::Contents {
+ public:
+  MovedContents(std::shared_ptr<const layer::Contents> from, std::string path)
+      : from_(std::move(from)), path_(std::move(path)) {}
+  void read(const layer::Change& change, std::uint64_t offset, MutableBytes out) const override {
+    layer::Change there = change;
+    there.entry.path = path_;
+    from_->read(there, offset, out);
+  }
+  bool stamped() const override { return from_->stamped(); }
+
+ private:
+  std::shared_ptr<const layer::Contents> from_;
+  std::string path_;
+};
+
 template <class Each>
 void visit_picked(const layer::Tree& tree, const Picked& picked, const containerfile::Patterns& excludes,
                   const Each& each) {
@@ -67,7 +84,7 @@ class Putter {
       } else if (input.may_be_archive && unpacked(input, picked.path)) {
         continue;
       } else if (manner_.excludes.empty() || !manner_.excludes.excludes(layer::basename(picked.name))) {
-        put_file(*input.files, picked, *inode, input, file_target(std::string(layer::basename(picked.name))));
+        put_file(picked, *inode, input, file_target(std::string(layer::basename(picked.name))));
       }
     }
   }
@@ -129,7 +146,7 @@ class Putter {
     return inode.meta.mtime;
   }
 
-  std::shared_ptr<const Inode> inode_for(const Inode& inode, const Input& input) {
+  std::shared_ptr<const Inode> inode_for(const Inode& inode, const Input& input, const std::string& path) {
     // Names of one file stay names of one file.
     auto& made = made_[&inode];
     if (made && inode.meta.type != layer::Type::directory) return made;
@@ -143,22 +160,23 @@ class Putter {
     if (manner_.mode && inode.meta.type != layer::Type::symlink)
       out->meta.mode = manner_.mode->apply(inode.meta.mode, is_directory(inode));
     out->meta.mtime = time_of(inode, input);
+    if (inode.contents) out->contents = std::make_shared<MovedContents>(inode.contents, path);
     made = std::move(out);
     return made;
   }
 
-  void put_file(const Files& files, const Picked&, const Inode& inode, const Input& input,
-                const std::string& target) {
+  void put_file(const Picked& picked, const Inode& inode, const Input& input, const std::string& target) {
     make_directories(tree_, std::string(layer::parent(target)), owner(), manner_.made);
-    put_at(files, inode, input, target);
+    put_at(*input.files, picked.path, inode, input, target);
   }
 
-  void put_at(const Files& files, const Inode& inode, const Input& input, const std::string& target) {
+  void put_at(const Files& files, const std::string& from, const Inode& inode, const Input& input,
+              const std::string& target) {
     const Inode* there = tree_.find(target);
     if (there != nullptr && is_directory(*there))
       throw Error(Kind::exists,
                   fmt::format("cannot replace the directory {} with a file", quote("/" + target)));
-    tree_.put(target, inode_for(inode, input), manner_.made);
+    tree_.put(target, inode_for(inode, input, from), manner_.made);
     from_[target] = &files;
   }
 
@@ -170,27 +188,28 @@ class Putter {
       const Inode* top = picked.path.empty() ? nullptr : source.find(picked.path);
       Inode plain;
       plain.meta.mtime = manner_.made;
-      tree_.put(target, inode_for(top != nullptr ? *top : plain, input), manner_.made);
+      tree_.put(target, inode_for(top != nullptr ? *top : plain, input, picked.path), manner_.made);
       if (top == nullptr) made_.erase(&plain);
     }
     visit_picked(source, picked, manner_.excludes,
-                 [&](const std::string& relative, const std::string&, const Inode& inode) {
-                   put_below(files, inode, input, layer::join(target, relative));
+                 [&](const std::string& relative, const std::string& from, const Inode& inode) {
+                   put_below(files, from, inode, input, layer::join(target, relative));
                  });
   }
 
-  void put_below(const Files& files, const Inode& inode, const Input& input, const std::string& wanted) {
+  void put_below(const Files& files, const std::string& from, const Inode& inode, const Input& input,
+                 const std::string& wanted) {
     // Directories of the source go through symlinks of the tree, as a process would that unpacked them.
     const std::string path = manner_.link
                                  ? wanted
                                  : tree_.resolve(wanted, is_directory(inode) ? layer::Tree::Follow::all
                                                                              : layer::Tree::Follow::parents);
-    if (!is_directory(inode)) return put_at(files, inode, input, path);
+    if (!is_directory(inode)) return put_at(files, from, inode, input, path);
     const Inode* there = tree_.find(path);
     if (there != nullptr && !is_directory(*there))
       throw Error(Kind::exists,
                   fmt::format("cannot copy a directory to {}, which is a file", quote("/" + path)));
-    if (!path.empty()) tree_.put(path, inode_for(inode, input), manner_.made);
+    if (!path.empty()) tree_.put(path, inode_for(inode, input, from), manner_.made);
   }
 
   // --parents: below the destination the whole name, from behind "/./" on.
@@ -208,7 +227,7 @@ class Putter {
     }
     const std::string target = layer::join(resolved(manner_.destination), name);
     if (inode == nullptr || is_directory(*inode)) return put_directory(*input.files, picked, target, input);
-    put_file(*input.files, picked, *inode, input, target);
+    put_file(picked, *inode, input, target);
   }
 
   // Unpacks the file if it is an archive; false if it is none.
