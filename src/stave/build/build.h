@@ -65,8 +65,9 @@ struct Options {
   layer::Remember remember = {};
   std::uint64_t step_timeout = 0;  // seconds
   std::string spool = "/tmp";
-  std::string search_path;  // for git
-  std::string cache;        // directory for cache mounts; empty: there is none
+  std::string search_path;               // for git
+  std::vector<std::string> environment;  // for git: SSH_AUTH_SOCK, proxies
+  std::string cache;                     // directory for cache mounts; empty: there is none
   bool explain = false;
   std::vector<std::string> hosts;              // --add-host: lines of /etc/hosts
   bool insecure = false;                       // --allow security.insecure

@@ -173,7 +173,8 @@ std::shared_ptr<const Files> StageBuilder::files_named(const std::string& name) 
 Input StageBuilder::fetched(const containerfile::Transfer& transfer, const std::string& source) {
   const auto& options = building_.options;
   if (is_git(source)) {
-    const auto git = checkout(context_, source, transfer.keep_git_dir, options.spool, options.search_path);
+    const auto git = checkout(context_, source, transfer.keep_git_dir, options.spool, options.search_path,
+                              options.environment);
     if (!transfer.checksum.empty() && !git.commit.starts_with(transfer.checksum))
       throw Error(Kind::mismatch, fmt::format("{} is at commit {}, not {}", quote(source), git.commit,
                                               quote(transfer.checksum)));

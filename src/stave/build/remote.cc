@@ -13,6 +13,7 @@
 #include "stave/base/limits.h"
 #include "stave/base/text.h"
 #include "stave/build/program.h"
+#include "stave/fs/fs.h"
 #include "stave/http/dates.h"
 #include "stave/runtime/program.h"
 
@@ -205,8 +206,9 @@ GitSource parse_git(std::string source) {
 
 class GitProgram {
  public:
-  GitProgram(const Context& context, const std::string& search_path, std::string directory)
-      : context_(context), directory_(std::move(directory)) {
+  GitProgram(const Context& context, const std::string& search_path,
+             const std::vector<std::string>& environment, std::string directory)
+      : context_(context), environment_(environment), directory_(std::move(directory)) {
     const auto found = runtime::find_program("git", search_path);
     if (!found)
       throw Error(Kind::not_found, "the program git is not here, and a git repository is to be fetched",
@@ -247,11 +249,8 @@ class GitProgram {
                                             "HOME=" + directory_,
                                             "GIT_SSH_COMMAND=ssh -o BatchMode=yes",
                                             "GIT_LFS_SKIP_SMUDGE=1"};
-    for (const char* name :
-         {"SSH_AUTH_SOCK", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"}) {
-      if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
-    }
-    TextSink out;
+    environment.insert(environment.end(), environment_.begin(), environment_.end());
+    StringSink out;
     const auto ran =
         run_program(context_, {.words = std::move(all), .environment = std::move(environment)}, out);
     if (ran.code == 0) return out.text();
@@ -266,6 +265,7 @@ class GitProgram {
 
  private:
   const Context& context_;
+  const std::vector<std::string>& environment_;
   std::string path_;
   std::string directory_;
 };
@@ -300,10 +300,10 @@ Fetch fetch_with(http::Options options, std::string spool) {
 }
 
 Git checkout(const Context& context, const std::string& source, bool keep_directory, const std::string& spool,
-             const std::string& search_path) {
+             const std::string& search_path, const std::vector<std::string>& environment) {
   const auto git = parse_git(source);
   auto directory = std::make_shared<TemporaryDirectory>(spool);
-  const GitProgram program(context, search_path, directory->path());
+  const GitProgram program(context, search_path, environment, directory->path());
   program.run({"init", "-q"});
   const std::string wanted = !git.commit.empty()     ? git.commit
                              : git.reference.empty() ? "HEAD"

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "stave/base/context.h"
 #include "stave/build/files.h"
@@ -40,6 +41,6 @@ struct Git {
 // Kind::not_found without the program. Only https, http, ssh, git and, for contexts on this host, file URLs;
 // no hooks, no prompts.
 Git checkout(const Context& context, const std::string& source, bool keep_directory, const std::string& spool,
-             const std::string& search_path);
+             const std::string& search_path, const std::vector<std::string>& environment = {});
 
 }  // namespace stave::build

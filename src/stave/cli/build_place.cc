@@ -92,7 +92,7 @@ std::optional<std::string> find_in(const Context& context, const build::Files& f
   const auto& tree = files.tree(context);
   const std::string path = tree.resolve(name, layer::Tree::Follow::all);
   const auto* inode = tree.find(path);
-  if (inode == nullptr || inode->meta.type != layer::Type::file) return std::nullopt;
+  if (inode == nullptr || inode->meta.type != layer::Type::regular) return std::nullopt;
   if (inode->meta.size > limit)
     throw Error(Kind::limit, fmt::format("{}: {} bytes are too many", quote(name), inode->meta.size));
   layer::Change change{
@@ -134,7 +134,8 @@ std::shared_ptr<const build::Files> open_remote(const Invocation& invocation, co
   const auto& context = invocation.context;
   if (build::is_git(word))
     return build::checkout(context, word, false, grounds.spool,
-                           invocation.surroundings.env("PATH").value_or(""))
+                           invocation.surroundings.env("PATH").value_or(""),
+                           environment_of_git(invocation.surroundings))
         .files;
   const auto fetched = fetch(context, word);
   // What a URL gives is a tar, or a Containerfile and nothing else.

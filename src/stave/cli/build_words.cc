@@ -162,6 +162,15 @@ std::pair<std::string, std::string> parse_pair(std::string_view text, std::strin
           std::string(equals == text.npos ? std::string_view() : text.substr(equals + 1))};
 }
 
+std::vector<std::string> environment_of_git(const Surroundings& surroundings) {
+  std::vector<std::string> words;
+  for (const char* name :
+       {"SSH_AUTH_SOCK", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"}) {
+    if (const auto value = surroundings.env(name)) words.push_back(std::string(name) + "=" + *value);
+  }
+  return words;
+}
+
 build::Options options_of(const Invocation& invocation) {
   const auto& arguments = invocation.arguments;
   const auto& surroundings = invocation.surroundings;
@@ -203,6 +212,7 @@ build::Options options_of(const Invocation& invocation) {
   if (const auto given = arguments.get("--timestamp")) options.epoch = parse_time(*given, "--timestamp");
   options.codec = compress::Codec::parse(arguments.get("--compression").value_or("gzip"));
   options.search_path = surroundings.env("PATH").value_or("");
+  options.environment = environment_of_git(surroundings);
   return options;
 }
 

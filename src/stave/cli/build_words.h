@@ -33,6 +33,9 @@ std::string parse_host(std::string_view text);
 // A pair "KEY=VALUE" of --label and --annotation; without "=" the value is empty.
 std::pair<std::string, std::string> parse_pair(std::string_view text, std::string_view option);
 
+// What git may know of the environment.
+std::vector<std::string> environment_of_git(const Surroundings& surroundings);
+
 // The options that go on into build::Options as they are: arguments, labels, secrets, ssh, network, squash,
 // cache levers. Those that need something opened (contexts, cache, platform) are left to the caller.
 build::Options options_of(const Invocation& invocation);

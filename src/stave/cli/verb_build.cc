@@ -13,6 +13,7 @@
 #include "stave/cli/network.h"
 #include "stave/cli/userns.h"
 #include "stave/cli/verbs.h"
+#include "stave/fs/link.h"
 #include "stave/image/image.h"
 #include "stave/json/json.h"
 #include "stave/place/joined.h"
@@ -157,7 +158,10 @@ class Building {
     }
     const auto now = fs::change_clock();
     options_.remember = {.layers = layers_ ? &*layers_ : nullptr,
-                         .seen_after = {now.seconds, now.nanoseconds}};
+                         .seen_after = {now.seconds, now.nanoseconds},
+                         .verify = false};
+    options_.owners = standing_ == Standing::one_id ? layer::Owners::aside : layer::Owners::real;
+    options_.ids = ids_in_use(invocation_);
   }
 
   std::vector<std::pair<std::shared_ptr<const content::BlobSource>, spec::Descriptor>> imports() {
