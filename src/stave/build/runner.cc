@@ -223,6 +223,7 @@ class OciRunner final : public Runner {
     return run_process(context, {.words = ground_.words,
                                  .environment = ground_.environment,
                                  .order = render(child),
+                                 .held = disk.run.lock.get(),
                                  .timeout_seconds = order.timeout_seconds,
                                  .output = order.output});
   }

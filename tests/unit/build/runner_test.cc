@@ -108,8 +108,8 @@ class RunnerTest : public ::testing::Test {
     piece.diff_id = digest_of(as_bytes("alpine"));
     stack_.pieces.push_back(piece);
     tree_ = layer::read_stack(Context{}, stack_, layer::Digests::yes);
-    tree_.visit([&](const std::string& path, const layer::Tree::Inode& inode) {
-      everything_.emplace_back().entry = {path, inode.meta};
+    tree_.visit([&](const std::string& name, const layer::Tree::Inode& inode) {
+      everything_.emplace_back().entry = {name, inode.meta};
     });
   }
 

@@ -112,14 +112,13 @@ class Worker {
 };
 
 layer::Stack::Piece piece_of(const layer::Changeset& changes) {
-  std::string bytes;
-  StringSink sink(bytes);
+  StringSink sink;
   layer::pack(Context{}, changes, compress::Codec{}, sink);
   struct Owned final : BytesSource {
     explicit Owned(std::shared_ptr<const std::string> bytes) : BytesSource(*bytes), kept(std::move(bytes)) {}
     std::shared_ptr<const std::string> kept;
   };
-  const auto kept = std::make_shared<const std::string>(std::move(bytes));
+  const auto kept = std::make_shared<const std::string>(sink.take());
   return layer::piece_of_tar("the layer", kept->size(), [kept] { return std::make_unique<Owned>(kept); });
 }
 
