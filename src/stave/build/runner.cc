@@ -10,7 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <map>
 #include <utility>
 
 #include "stave/base/error.h"
@@ -106,6 +106,25 @@ void make_mount_points_unseen(const fs::Dir& root, const std::vector<MountPoint>
                                {.tv_sec = mtime.seconds, .tv_nsec = static_cast<long>(mtime.nanoseconds)}};
     ::futimens(dir.fd(), times);
   }
+}
+
+// A copy of a tree before anybody writes to it. What its files held is gone when that is asked, so it is told
+// by digests.
+layer::Tree with_digests(const layer::Tree& copy, const layer::Tree& original) {
+  layer::Tree told = copy;
+  std::map<const layer::Tree::Inode*, std::shared_ptr<const layer::Tree::Inode>> files;
+  copy.visit([&](const std::string& path, const layer::Tree::Inode& inode) {
+    const auto* known = original.find(path);
+    if (inode.meta.type != layer::Type::regular || known == nullptr || !known->digest) return;
+    auto& file = files[&inode];
+    if (!file) {
+      layer::Tree::Inode with = inode;
+      with.digest = known->digest;
+      file = std::make_shared<const layer::Tree::Inode>(std::move(with));
+    }
+    told.put(path, file, {});
+  });
+  return told;
 }
 
 class OciRunner final : public Runner {
@@ -223,6 +242,7 @@ class OciRunner final : public Runner {
     return run_process(context, {.words = ground_.words,
                                  .environment = ground_.environment,
                                  .order = render(child),
+                                 .held = disk.run.lock.get(),
                                  .timeout_seconds = order.timeout_seconds,
                                  .output = order.output});
   }
@@ -288,7 +308,7 @@ class OciRunner final : public Runner {
     const auto root = std::make_shared<const fs::Dir>(run.open_dir("bundle/rootfs"));
     rootfs::copy_tree(context, *disk->lowers.directories.front(), *root, run.make_dir("scratch", 0700));
     make_mount_points_unseen(*root, points);
-    const auto before = layer::read_tree(context, root, {}, nullptr);
+    const auto before = with_digests(layer::read_tree(context, root, {}, nullptr), *order.tree);
     fs::time_after_now(run);  // whatever is written from now on has another ctime
 
     const auto answer = start(context, order, *disk, mounts, {});

@@ -218,7 +218,7 @@ ChildAnswer run_order(const ChildOrder& order) {
 }  // namespace
 
 int run_step_child(const std::string& text) {
-  ::fcntl(answer_fd, F_SETFD, FD_CLOEXEC);
+  for (const int fd : {answer_fd, held_fd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   ChildAnswer answer;
   try {
     answer = run_order(parse_order(text));

@@ -14,6 +14,8 @@ namespace stave::build {
 
 // The descriptor that the answer is written to.
 inline constexpr int answer_fd = 3;
+// The one that is the lock of the run.
+inline constexpr int held_fd = 4;
 
 // Sources of mounts of the sort `file` whose content the process finds itself.
 inline constexpr std::string_view own_hosts = "stave:hosts";

@@ -45,6 +45,8 @@ class Started {
  public:
   explicit Started(const StepProcess& process) {
     for (rootfs::Pipe* pipe : {&order_, &output_, &answer_}) move_up(*pipe);
+    const fs::Fd held(::fcntl(process.held, F_DUPFD_CLOEXEC, held_fd + 1));
+    if (!held) throw_errno(errno, "fcntl");
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     ::posix_spawn_file_actions_init(&actions);
@@ -53,6 +55,7 @@ class Started {
     ::posix_spawn_file_actions_adddup2(&actions, output_.in.get(), STDOUT_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, output_.in.get(), STDERR_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, answer_.in.get(), answer_fd);
+    ::posix_spawn_file_actions_adddup2(&actions, held.get(), held_fd);
     // A session of its own: what is typed at the terminal (^C) is for the build, which ends its steps.
     ::posix_spawnattr_setflags(&attributes,
                                POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -105,8 +108,8 @@ class Started {
   // Out of the way of the descriptors that the process gets: one that were one of them would be closed in it.
   static void move_up(rootfs::Pipe& pipe) {
     for (fs::Fd* fd : {&pipe.in, &pipe.out}) {
-      if (fd->get() > answer_fd) continue;
-      fs::Fd moved(::fcntl(fd->get(), F_DUPFD_CLOEXEC, answer_fd + 1));
+      if (fd->get() > held_fd) continue;
+      fs::Fd moved(::fcntl(fd->get(), F_DUPFD_CLOEXEC, held_fd + 1));
       if (!moved) throw_errno(errno, "fcntl");
       *fd = std::move(moved);
     }

@@ -18,6 +18,7 @@ struct StepProcess {
   std::vector<std::string> words;
   std::vector<std::string> environment;
   std::string order;
+  int held = -1;  // a descriptor that it keeps open as long as anything of it lives: a lock
   std::uint64_t timeout_seconds = 0;  // 0: none
   std::function<void(std::string_view)> output;
 };
