@@ -73,7 +73,7 @@ class DirectoryContext : public Files {
   void walk(const Context& context) const {
     began_ = fs::change_clock();
     const auto root = std::make_shared<const fs::Dir>(fs::Dir::open(directory_));
-    remembers_ = !stats_.empty() && keeps_ctime(root->open_file("."));
+    remembers_ = !stats_.empty() && keeps_ctime(root->handle());
     const auto contents = layer::contents_below(root);
     const layer::Adopt how{
         .owner = layer::Owner{}, .mode = {}, .mtime = layer::Timestamp{}, .newest_mtime = {}};
