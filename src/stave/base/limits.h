@@ -237,8 +237,8 @@ inline constexpr std::uint64_t findings_of_a_rule = 50;
 // secrets (docker: 500 kB each), twice as long in hexadecimal.
 inline constexpr std::uint64_t step_order_bytes = 64 * mib;
 
-// Processes of a build step, where its cgroup can count them: compilers of a large machine are hundreds, and
-// the kernel's own limit is 4,194,304.
-inline constexpr std::uint64_t step_processes = 32768;
+// Processes of a build step, where something counts them: compilers of a large machine are hundreds, and a
+// small machine has 32768 for everybody.
+inline constexpr std::uint64_t step_processes = 8192;
 
 }  // namespace stave::limits

@@ -5,11 +5,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <map>
 #include <utility>
 
@@ -345,11 +349,26 @@ class OciRunner final : public Runner {
   std::atomic<bool> warned_ = false;
 };
 
+// May this process have namespaces? Asked by a child that ends with the answer.
+void check_namespaces() {
+  const pid_t child = ::fork();
+  if (child < 0) throw_errno(errno, "fork");
+  if (child == 0) ::_exit(::unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 ? 0 : errno);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) == 0) return;
+  throw Error(Kind::denied,
+              fmt::format("RUN needs namespaces, and this host gives none: {}",
+                          std::strerror(WEXITSTATUS(status))),  // NOLINT(concurrency-mt-unsafe)
+              "inside of another container, that one has to be privileged");
+}
+
 }  // namespace
 
 std::unique_ptr<Runner> make_runner(const RunnerGround& ground, const Context& context) {
   context.check();
   if (ground.words.empty()) throw Error(Kind::internal, "nothing says how a step is started");
+  check_namespaces();
   return std::make_unique<OciRunner>(ground);
 }
 

@@ -8,9 +8,11 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "stave/base/limits.h"
 #include "stave/base/text.h"
@@ -175,6 +177,20 @@ bool have_pids_controller() {
   return false;
 }
 
+// Since Linux 6.14 a pid namespace has a limit of its own, which costs nothing and which the root of a user
+// namespace may set, too. Before, the same file was everybody's: nobody writes to it then.
+bool limit_processes() {
+  struct utsname name = {};
+  unsigned major = 0;
+  unsigned minor = 0;
+  if (::getpid() != 1 || ::uname(&name) != 0 || std::sscanf(name.release, "%u.%u", &major, &minor) != 2)
+    return false;
+  if (major < 6 || (major == 6 && minor < 14)) return false;
+  const fs::Fd file(::open("/proc/sys/kernel/pid_max", O_WRONLY | O_CLOEXEC));
+  const std::string text = std::to_string(limits::step_processes);
+  return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
 std::string config_of(const ChildOrder& order, const fs::Dir& run) {
   spec::Config config;
   config.platform.os = "linux";
@@ -192,7 +208,9 @@ std::string config_of(const ChildOrder& order, const fs::Dir& run) {
   wishes.pretend_ids = wishes.one_id = order.one_id;
   if (order.insecure)
     wishes.capabilities.insert(wishes.capabilities.end(), more_capabilities.begin(), more_capabilities.end());
-  if (!order.in_user_namespace && have_pids_controller()) wishes.most_processes = limits::step_processes;
+  // The other way takes 70 ms (runc 1.1, hybrid cgroups), three times as much as all the rest.
+  if (!limit_processes() && !order.in_user_namespace && have_pids_controller())
+    wishes.most_processes = limits::step_processes;
   return rootfs::runtime_config(config, run.open_dir("bundle/rootfs"), wishes);
 }
 
