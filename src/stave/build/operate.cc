@@ -93,8 +93,10 @@ void StageBuilder::operate(const Instruction& instruction, const containerfile::
   key.add("the path", clean);
   key.add("the user", config.user);
   const auto make = [this, clean](const Watcher::Step&) {
-    const auto owner = image_.config.user.empty() ? std::nullopt : owner_of(image_.config.user);
     const std::string target = tree().resolve(clean, layer::Tree::Follow::all);
+    // Who it belongs to is asked for only if it has to be made.
+    const bool missing = tree().find(target) == nullptr && !image_.config.user.empty();
+    const auto owner = missing ? owner_of(image_.config.user) : std::nullopt;
     make_directories(tree(), target, owner.value_or(layer::Owner{}), made_time());
     return tree().take_changes();
   };

@@ -49,7 +49,7 @@ std::string StageBuilder::run_words(const std::vector<std::string>& arguments) c
   std::map<std::string, std::size_t> places;
   for (const auto& arg : args_) {
     if (is_predefined(arg.key)) continue;
-    const auto value = find_env(image_.config.env, arg.key).value_or(arg.value.value_or(""));
+    const auto value = variable(arg.key).value_or("");
     const auto [place, fresh] = places.emplace(arg.key, words.size());
     if (fresh) words.emplace_back();
     words[place->second] = arg.key + "=" + value;

@@ -139,6 +139,8 @@ class Picker {
  public:
   Picker(const layer::Tree& tree, std::vector<std::string> parts) : tree_(tree), parts_(std::move(parts)) {}
 
+  bool any() { return !run().empty(); }
+
   std::vector<Picked> run() {
     walk("", "", 0);
     return std::move(picked_);
@@ -214,13 +216,27 @@ std::string read_beginning(const Context& context, const Files& files, const std
   return text;
 }
 
+namespace {
+
+// The directory in which a wildcard is looked for has to be there.
+std::vector<std::string> before_wildcard(const std::string& name) {
+  std::vector<std::string> parts;
+  for (const auto& part : components_of(name)) {
+    if (containerfile::has_wildcard(part)) break;
+    parts.push_back(part);
+  }
+  return parts;
+}
+
+}  // namespace
+
 std::vector<Picked> pick(const Context& context, const Files& files, const std::string& source) {
   auto parts = components_of(source);
   const bool wild = std::any_of(parts.begin(), parts.end(),
                                 [](const auto& part) { return containerfile::has_wildcard(part); });
   const std::string name = join(parts, "/");
   auto picked = Picker(files.tree(context), std::move(parts)).run();
-  if (picked.empty() && !wild)
+  if (picked.empty() && (!wild || !Picker(files.tree(context), before_wildcard(name)).any()))
     throw Error(Kind::not_found, fmt::format("{} is not in {}", quote("/" + name), files.describe()),
                 "paths are those below its root; an ignore file may leave it out");
   return picked;

@@ -210,7 +210,7 @@ std::optional<std::string> StageBuilder::variable(std::string_view name) const {
   if (auto value = find_env(image_.config.env, name)) return value;
   std::optional<std::string> value;
   for (const auto& arg : args_) {
-    if (arg.key == name) value = arg.value;
+    if (arg.key == name && arg.value) value = arg.value;
   }
   return value;
 }

@@ -151,11 +151,10 @@ class Putter {
     auto& made = made_[&inode];
     if (made && inode.meta.type != layer::Type::directory) return made;
     auto out = std::make_shared<Inode>(inode);
-    const bool own =
-        input.as_directory && input.keeps_times && !manner_.owner;  // a tar's owners are the tar's
-    if (!own) {
-      out->meta.uid = owner().uid;
-      out->meta.gid = owner().gid;
+    // Files of the context are root's already; those of images and tars stay whose they are.
+    if (manner_.owner) {
+      out->meta.uid = manner_.owner->uid;
+      out->meta.gid = manner_.owner->gid;
     }
     if (manner_.mode && inode.meta.type != layer::Type::symlink)
       out->meta.mode = manner_.mode->apply(inode.meta.mode, is_directory(inode));

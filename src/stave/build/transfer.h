@@ -30,7 +30,7 @@ struct Input {
 struct Manner {
   std::string destination;                 // absolute, with the '/' that it ends in
   bool into = false;                       // it is a directory, whatever is there
-  std::optional<layer::Owner> owner = {};  // nullopt: 0:0, and what a tar says
+  std::optional<layer::Owner> owner = {};  // nullopt: as the source has it, and 0:0 for what is made
   std::optional<ModeChange> mode = {};
   bool parents = false;  // --parents
   bool link = false;     // nothing of what is there is looked at
