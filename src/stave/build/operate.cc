@@ -129,7 +129,6 @@ void StageBuilder::operate(const Instruction&, const containerfile::OnBuild& onb
   auto triggers = find_strings(image_.config, "OnBuild").value_or(std::vector<std::string>{});
   triggers.push_back(onbuild.expression);
   set_strings(image_.config, "OnBuild", triggers);
-  history("ONBUILD " + onbuild.expression);
 }
 
 void StageBuilder::operate(const Instruction&, const containerfile::Healthcheck& health) {
