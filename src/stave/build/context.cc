@@ -1,6 +1,7 @@
 // Contexts: a directory of this host, and a tar.
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <mutex>
@@ -196,6 +197,7 @@ std::shared_ptr<const fs::Fd> expanded_by(const Context& context, const char* na
    private:
     fs::TempFile& file_;
   };
+  if (::lseek(in.get(), 0, SEEK_SET) != 0) throw_errno(errno, "the archive");
   auto file = fs::TempFile::anonymous(spool);
   Bounded bounded(file);
   const auto ran = run_program(
