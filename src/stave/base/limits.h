@@ -216,11 +216,12 @@ inline constexpr std::size_t cached_blocks = 65536;
 // A layer whose tar is smaller is packed in milliseconds, and not worth three files in the cache.
 inline constexpr std::uint64_t least_cached_layer = 1024 * 1024;
 
-// A Containerfile, with the documents in it: the largest public ones have under 100 KiB. And its instructions: each is a
-// step that is looked at.
+// A Containerfile, with the documents in it: the largest public ones have under 100 KiB. And its
+// instructions: each is a step that is looked at.
 inline constexpr std::uint64_t containerfile_bytes = 16 * mib;
 inline constexpr std::size_t containerfile_instructions = 100'000;
-// What the cache says of one step: a name and a digest for each of its input files. And steps of one cache that is imported.
+// What the cache says of one step: a name and a digest for each of its input files. And steps of one cache
+// that is imported.
 inline constexpr std::uint64_t step_record_bytes = 64 * mib;
 inline constexpr std::size_t step_records = 100'000;
 // Digests of the files of one context: a million of them.
