@@ -425,3 +425,64 @@ RUN echo the-reason && exit 3'
   [[ "$output" == *"| the-reason"* && "$output" == *"exit code: 3"* ]]
   run ! stave inspect failed
 }
+
+@test "like postgres and redis: packages from files, gcc in a stage of its own, a user, an entrypoint script" {
+  require_steps
+  require_client dpkg-deb
+  box_image box
+  toolchain_image toolchain
+  # A package that brings a file, a directory for data and a script that runs when it is installed.
+  mkdir -p package/DEBIAN package/usr/share/db ctx/docker
+  printf 'Package: db-files\nVersion: 1\nArchitecture: all\nMaintainer: x <x@y>\nDescription: x\n' >package/DEBIAN/control
+  printf '#!/bin/sh\nmkdir -p /var/lib/db && chown 1000:1001 /var/lib/db && chmod 700 /var/lib/db\n' >package/DEBIAN/postinst
+  chmod 755 package/DEBIAN/postinst
+  echo schema >package/usr/share/db/schema
+  dpkg-deb -Zgzip --root-owner-group -b package ctx/db-files.deb >/dev/null
+  cat >ctx/server.c <<'C'
+#include <stdio.h>
+#include <unistd.h>
+int main(int argc, char** argv) {
+  char line[100] = "";
+  FILE* file = fopen("/var/lib/db/data", "r");
+  if (file == NULL || fgets(line, sizeof line, file) == NULL) return 3;
+  printf("server %s as %d: %s", argc > 1 ? argv[1] : "-", (int)getuid(), line);
+  return 0;
+}
+C
+  cat >ctx/docker/entrypoint.sh <<'S'
+#!/bin/sh
+set -e
+[ -s /var/lib/db/data ] || cat /usr/share/db/schema >/var/lib/db/data
+exec "$@"
+S
+  containerfile '# syntax=docker/dockerfile:1
+FROM toolchain AS build
+WORKDIR /src
+COPY server.c .
+RUN --mount=type=cache,target=/root/.cache set -eux; gcc -static -O1 -o server server.c
+
+FROM box
+ARG VERSION=7
+ENV DB_VERSION=$VERSION
+RUN --mount=type=bind,source=db-files.deb,target=/tmp/db.deb set -eux; \
+    mkdir -p /var/lib/dpkg/info; touch /var/lib/dpkg/status; \
+    dpkg -i /tmp/db.deb
+COPY --from=build /src/server /usr/local/bin/
+COPY --chmod=755 docker/entrypoint.sh /usr/local/bin/
+VOLUME /data
+EXPOSE 5432
+STOPSIGNAL SIGINT
+USER app
+ENTRYPOINT ["/usr/local/bin/entrypoint.sh"]
+CMD ["/usr/local/bin/server", "started"]'
+  stave build -t db ctx 2>log || { cat log >&2; return 1; }
+  run --separate-stderr -0 stave run db
+  [ "$output" = "server started as 1000: schema" ]
+  run --separate-stderr -0 stave run db /usr/local/bin/server again
+  [ "$output" = "server again as 1000: schema" ]
+  require_containers
+  stave copy db oci-archive:db.tar
+  podman load -qi db.tar
+  run -0 podman run --rm localhost/db
+  [[ "$output" == *"server started as 1000: schema"* ]]
+}

@@ -28,3 +28,27 @@ require_user_steps() {
   require_client runc || return 1
   as_user unshare -Ur true 2>/dev/null || skip_because "an ordinary user can make no user namespace here"
 }
+
+# toolchain_image NAME: an image with the host's gcc, enough to compile and link a static C program.
+toolchain_image() {
+  require_client gcc busybox || return 1
+  local root=$BATS_TEST_TMPDIR/toolchain file library machine version
+  machine=$(gcc -dumpmachine) version=$(gcc -dumpversion)
+  busybox_root "$root"
+  mkdir -p "$root/usr/bin" "$root/usr/lib/gcc/$machine" "$root/usr/lib/$machine" "$root/lib64" "$root/lib" "$root/usr/include"
+  for file in gcc as ld; do cp -L "/usr/bin/$file" "$root/usr/bin/"; done
+  mkdir "$root/usr/lib/gcc/$machine/$version"
+  for file in cc1 collect2 liblto_plugin.so libgcc.a libgcc_eh.a crtbeginT.o crtend.o include lto-wrapper; do
+    [ ! -e "/usr/lib/gcc/$machine/$version/$file" ] || cp -rL "/usr/lib/gcc/$machine/$version/$file" "$root/usr/lib/gcc/$machine/$version/"
+  done
+  for file in libc.a crt1.o crti.o crtn.o; do cp -L "/usr/lib/$machine/$file" "$root/usr/lib/$machine/"; done
+  cp -rL /usr/include/*.h /usr/include/bits /usr/include/sys /usr/include/gnu /usr/include/asm-generic /usr/include/linux \
+    /usr/include/"$machine" "$root/usr/include/" 2>/dev/null || true
+  for file in "$root"/usr/bin/{gcc,as,ld} "$root/usr/lib/gcc/$machine/$version"/{cc1,collect2,liblto_plugin.so}; do
+    for library in $(ldd "$file" 2>/dev/null | grep -o '/[^ ]*'); do
+      mkdir -p "$root$(dirname "$library")"
+      [ -e "$root$library" ] || cp -L "$library" "$root$library"
+    done
+  done
+  stave -q pack -t "$1" --owner 0:0 --mtime 0 --compression zstd:1 --layer "$root" --cmd /bin/sh --env PATH=/bin:/usr/bin >/dev/null
+}
