@@ -234,7 +234,7 @@ class Warnings {
     if (!known) all_.push_back(std::move(warning));
   }
   std::vector<containerfile::Warning> finish() {
-    std::stable_sort(all_.begin(), all_.end(), [](const auto& a, const auto& b) {
+    std::sort(all_.begin(), all_.end(), [](const auto& a, const auto& b) {
       return std::tie(a.where.line, a.rule, a.message) < std::tie(b.where.line, b.rule, b.message);
     });
     return all_;

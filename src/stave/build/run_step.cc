@@ -112,7 +112,7 @@ void StageBuilder::add_bind(const containerfile::Mount& mount, StepMount& made, 
   made.read_only = mount.read_only;
   // What is bound is a tree that was kept: nobody else writes to it, and nothing that the ignore file hides
   // is in it.
-  later.push_back([this, files, source, inputs, manner, index, &order, &held, digest = of_bind.digest()] {
+  later.emplace_back([this, files, source, inputs, manner, index, &order, &held, digest = of_bind.digest()] {
     const auto picked = pick(context_, *files, source);
     if (picked.empty())
       throw Error(Kind::not_found, fmt::format("{} is not in {}", quote(source), files->describe()));
@@ -154,7 +154,7 @@ void StageBuilder::add_cache(const containerfile::Mount& mount, StepMount& made,
   const std::string id = mount.id.empty() ? made.target : mount.id;
   const auto name = std::string(digest_of("cache mount " + id + " " + building_.options.ids).hex());
   const std::size_t index = order.mounts.size();
-  later.push_back([this, mount, name, index, &order, &held] {
+  later.emplace_back([this, mount, name, index, &order, &held] {
     const std::string base = building_.options.cache + "/build/mounts/" + name;
     const std::uint32_t mode = mount.mode.value_or(0755);
     std::string path =

@@ -199,9 +199,10 @@ class OciRunner final : public Runner {
     if (order.host_network) own("/etc/resolv.conf", own_resolv_conf);
     for (const auto& mount : order.mounts) add(mount);
     // One inside another is mounted after it; of two on one place the later one.
-    std::stable_sort(mounts.begin(), mounts.end(), [](const StepMount& a, const StepMount& b) {
-      return layer::compare(a.target, b.target) < 0;
-    });
+    std::multimap<std::string, StepMount, layer::PathLess> by_target;
+    for (auto& mount : mounts) by_target.emplace(mount.target, std::move(mount));
+    mounts.clear();
+    for (auto& [target, mount] : by_target) mounts.push_back(std::move(mount));
     return mounts;
   }
 

@@ -171,7 +171,7 @@ class Mounts {
 bool have_pids_controller() {
   if (::access("/sys/fs/cgroup/pids", F_OK) == 0) return true;
   const auto words = split(read_if_there("/sys/fs/cgroup/cgroup.controllers"), ' ');
-  for (auto word : words) {
+  for (const auto& word : words) {
     if (word == "pids" || word == "pids\n") return true;
   }
   return false;
@@ -181,11 +181,13 @@ bool have_pids_controller() {
 // namespace may set, too. Before, the same file was everybody's: nobody writes to it then.
 bool limit_processes() {
   struct utsname name = {};
-  unsigned major = 0;
-  unsigned minor = 0;
-  if (::getpid() != 1 || ::uname(&name) != 0 || std::sscanf(name.release, "%u.%u", &major, &minor) != 2)
-    return false;
-  if (major < 6 || (major == 6 && minor < 14)) return false;
+  if (::getpid() != 1 || ::uname(&name) != 0) return false;
+  const auto release = split(name.release, '.');
+  if (release.size() < 2) return false;
+  const auto major = parse_number(release[0]);
+  const auto minor =
+      parse_number(std::string_view(release[1]).substr(0, release[1].find_first_not_of("0123456789")));
+  if (!major || !minor || *major < 6 || (*major == 6 && *minor < 14)) return false;
   const fs::Fd file(::open("/proc/sys/kernel/pid_max", O_WRONLY | O_CLOEXEC));
   const std::string text = std::to_string(limits::step_processes);
   return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());

@@ -94,10 +94,21 @@ int dispatch(const Command& program, const std::vector<std::string>& words,
 // Prints what is left to say; a stderr that cannot be written has nobody who could be told.
 void complain(const Surroundings& surroundings, std::string_view what, std::string_view hint) {
   try {
-    // A mistake in a Containerfile brings the line it is in, and a caret below: each line is made safe by
-    // itself.
+    // A mistake in a Containerfile brings the line it is in, and a caret below: " 3 | RUN …". Any other line
+    // feed is a control character like the rest.
     std::string text = "stave: ";
-    for (const auto& line : split(what, '\n')) text += one_line(line) + "\n";
+    std::string line;
+    const auto lines = split(what, '\n');
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const bool excerpt = i > 0 && lines[i].starts_with(' ') && lines[i].find(" | ") != std::string::npos;
+      if (excerpt) {
+        text += one_line(line) + "\n";
+        line = lines[i];
+      } else {
+        line += (i > 0 ? "\n" : "") + lines[i];
+      }
+    }
+    text += one_line(line) + "\n";
     if (!hint.empty()) text += fmt::format("hint: {}\n", one_line(hint));
     surroundings.err(text);
   } catch (const std::exception&) {

@@ -50,8 +50,11 @@ class Linter {
     casing();
     for (const auto& node : parsed_.nodes) each(node);
     stages();
-    std::stable_sort(warnings_.begin(), warnings_.end(),
-                     [](const Warning& a, const Warning& b) { return a.where.line < b.where.line; });
+    // By line, and those of one line in the order in which they were found.
+    std::multimap<unsigned, Warning> by_line;
+    for (auto& warning : warnings_) by_line.emplace(warning.where.line, std::move(warning));
+    warnings_.clear();
+    for (auto& [line, warning] : by_line) warnings_.push_back(std::move(warning));
     return std::move(warnings_);
   }
 

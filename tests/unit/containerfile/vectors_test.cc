@@ -101,6 +101,7 @@ TEST(BuildKitVectors, EveryParseOfTheOracle) {
   const std::string path = "vectors/buildkit-oracle/ast-shared.jsonl";
   NEEDS(path);
   std::size_t count = 0;
+  std::size_t absent = 0;
   for (const auto& line : split(read(shared(path)), '\n')) {
     if (line.empty()) continue;
     ++count;
@@ -108,7 +109,12 @@ TEST(BuildKitVectors, EveryParseOfTheOracle) {
     const json::Node want(root, "the oracle");
     const std::string name = want.string_or_empty("path");
     const Text text{.name = name, .text = read(shared("dockerfiles/" + name))};
-    ASSERT_FALSE(text.text.empty() && want.string_or_empty("parse_error").empty()) << name;
+    if (!std::filesystem::exists(shared("dockerfiles/" + name))) {
+      // Of these only the results are among the shared data.
+      EXPECT_TRUE(name.starts_with("official-postgres-redis/")) << name;
+      ++absent;
+      continue;
+    }
     const std::string parse_error = want.string_or_empty("parse_error");
     if (!parse_error.empty()) {
       try {
@@ -166,6 +172,7 @@ TEST(BuildKitVectors, EveryParseOfTheOracle) {
     }
   }
   EXPECT_EQ(count, 223u);
+  EXPECT_EQ(absent, 22u);
 }
 
 TEST(PatternVectors, All) {
@@ -180,14 +187,14 @@ TEST(PatternVectors, All) {
       std::vector<std::string> patterns;
       if (row.contains("patterns")) patterns = row["patterns"].get<std::vector<std::string>>();
       if (row.contains("pattern")) patterns = {row["pattern"].get<std::string>()};
-      const bool single = row.contains("name");
-      const std::string file = row[single ? "name" : "path"].get<std::string>();
+      const std::string file = row[row.contains("name") ? "name" : "path"].get<std::string>();
       if (row.contains("err") && row["err"] != "nil") {
-        EXPECT_THROW(match(patterns.front(), file), Error) << row.dump();
+        EXPECT_THROW(Patterns{patterns}, Error) << row.dump();
         continue;
       }
       try {
-        const bool answer = single ? match(patterns.front(), file) : Patterns(patterns).excludes(file);
+        // The table of single patterns is run with those of ignore files upstream, too.
+        const bool answer = Patterns(patterns).excludes(file);
         EXPECT_EQ(answer, row["match"].get<bool>()) << table << " " << row.dump();
       } catch (const Error& error) {
         ADD_FAILURE() << row.dump() << ": " << error.what();
