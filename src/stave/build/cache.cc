@@ -234,7 +234,12 @@ class Directory : public StepCache {
     }
   }
 
+  // What is printed here has a part for each input file: it is not printed again for the key that is there
+  // already.
   void write_slot(const StepKey& key, const std::string& slot) {
+    const std::string digest = key.digest().str();
+    const std::string mark = slot_path(slot) + ".key";
+    if (opened(mark) == digest) return;
     std::vector<std::string> parts;
     for (const auto& [name, value] : key.parts()) {
       parts.push_back(name);
@@ -243,6 +248,7 @@ class Directory : public StepCache {
     const std::string text = json::print_strings(parts);
     const auto there = opened(slot_path(slot));
     if (!there || *there != text) write_file(slot_path(slot), sealed(text));
+    write_file(mark, sealed(digest));
   }
 
   std::vector<std::pair<std::string, std::string>> read_slot(const std::string& slot) const {

@@ -46,7 +46,7 @@ std::string read_input(const Invocation& invocation, const place::Grounds& groun
 // The name a person gave, else the first of those that are looked for in the context.
 std::string find_containerfile(const Arguments& arguments, const std::string& directory) {
   if (const auto given = arguments.get("--file")) {
-    const std::string inside = directory.empty() ? *given : join_path(directory, *given);
+    std::string inside = directory.empty() ? *given : join_path(directory, *given);
     if (is_file(*given) || !is_file(inside)) return *given;
     return inside;
   }

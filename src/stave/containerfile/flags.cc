@@ -49,8 +49,11 @@ std::optional<std::int64_t> find_duration(std::string_view text) {
     if (digits + fraction == 0 || (digits == 0 && fraction == 1) || digits > 18) return std::nullopt;
     double value = 0;
     for (const char c : text.substr(0, digits)) value = value * 10 + (c - '0');
-    double place = 0.1;
-    for (std::size_t i = 1; i < fraction; ++i, place /= 10) value += (text[digits + i] - '0') * place;
+    double place = 1;
+    for (std::size_t i = 1; i < fraction; ++i) {
+      place /= 10;
+      value += (text[digits + i] - '0') * place;
+    }
     text.remove_prefix(digits + fraction);
     const std::size_t letters = std::min(text.find_first_of("0123456789."), text.size());
     const auto unit = std::find_if(std::begin(units), std::end(units),

@@ -104,8 +104,8 @@ class Linter {
       for (std::size_t i = 2; i < node.words.size(); i += 3) {
         if (node.words[i].empty())
           say("LegacyKeyValueFormat",
-              fmt::format("\"{} key=value\" should be used instead of legacy \"{} key value\" format",
-                          keyword, keyword),
+              fmt::format(R"("{} key=value" should be used instead of legacy "{} key value" format)", keyword,
+                          keyword),
               node.where);
       }
     }

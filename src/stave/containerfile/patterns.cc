@@ -38,7 +38,8 @@ Token read_class(std::string_view pattern, std::size_t& at) {
   }
   const auto one = [&] {
     if (at >= pattern.size() || pattern[at] == '-' || pattern[at] == ']') bad_pattern(pattern);
-    if (pattern[at] == '\\' && ++at >= pattern.size()) bad_pattern(pattern);
+    if (pattern[at] == '\\') ++at;
+    if (at >= pattern.size()) bad_pattern(pattern);
     const auto point = code_point(pattern, at);
     if (at >= pattern.size()) bad_pattern(pattern);
     return point;

@@ -59,7 +59,8 @@ TEST(Instructions, MountsAreReadWithTheirVariables) {
       "FROM scratch\nRUN --mount=type=cache,target=$D,sharing=locked,mode=0700 "
       "--mount=type=secret,id=s,env=S,required "
       "--mount=from=x,source=/y,target=/z,rw true\n");
-  const auto run = std::get<Run>(expanded(file, file.stages[0].instructions[0], set("D", "/cache")).what);
+  const auto run =
+      std::get<containerfile::Run>(expanded(file, file.stages[0].instructions[0], set("D", "/cache")).what);
   ASSERT_EQ(run.mounts.size(), 3u);
   EXPECT_EQ(run.mounts[0].target, "/cache");
   EXPECT_EQ(run.mounts[0].mode, 0700u);
