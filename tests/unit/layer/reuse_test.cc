@@ -65,10 +65,16 @@ class Workshop {
     files::create_directories(files::path(path(name)).parent_path());
     std::ofstream(path(name), std::ios::binary) << text;
   }
-  // Files old enough to be relied on.
-  static void settle() {
-    const auto now = fs::change_clock();
-    while (fs::change_clock() <= now) ::usleep(500);
+  // Waits until the files are old enough to be relied on. A ctime may be later than the clock was when the
+  // file was written: a kernel with times of several grains gives no file an earlier one than any other file
+  // has.
+  void settle() const {
+    for (const auto& found : files::recursive_directory_iterator(path(""))) {
+      struct ::stat stat{};
+      ASSERT_EQ(::lstat(found.path().c_str(), &stat), 0);
+      const fs::Time changed{stat.st_ctim.tv_sec, static_cast<std::uint32_t>(stat.st_ctim.tv_nsec)};
+      while (fs::change_clock() <= changed) ::usleep(500);
+    }
   }
 
   Layer pack(const compress::Codec& codec = {compress::Format::gzip, 1}, unsigned jobs = 2) {
@@ -135,7 +141,7 @@ void fill(const Workshop& shop) {
 TEST(Reuse, NothingChangedNothingIsRead) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   const Layer first = shop.pack();
   EXPECT_EQ(shop.read().size(), 20u);
   const Layer again = shop.pack();
@@ -147,7 +153,7 @@ TEST(Reuse, NothingChangedNothingIsRead) {
 TEST(Reuse, WhatTheStoreLostComesFromTheCache) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   const Layer first = shop.pack();
   files::remove_all(shop.scratch().path("store"));
   expect_same(shop.pack(), first);
@@ -158,7 +164,7 @@ TEST(Reuse, WhatTheStoreLostComesFromTheCache) {
 TEST(Reuse, ADamagedBlobOfTheCacheIsNotTaken) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   const Layer first = shop.pack();
   files::remove_all(shop.scratch().path("store"));
   const auto blob = shop.scratch().path("cache/blob/" + first.descriptor.digest.hex());
@@ -171,7 +177,7 @@ TEST(Reuse, ADamagedBlobOfTheCacheIsNotTaken) {
 TEST(Reuse, WithNeitherBlobItIsPackedAnew) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   const Layer first = shop.pack();
   files::remove_all(shop.scratch().path("store"));
   files::remove_all(shop.scratch().path("cache/blob"));
@@ -184,12 +190,12 @@ TEST(Reuse, WithNeitherBlobItIsPackedAnew) {
 TEST(Reuse, WhatComesBeforeAChangeIsNotRead) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   shop.pack();
   shop.write("d/p", prose(300'000, 99));
   const Layer again = shop.pack();
   expect_same(again, shop.pack_cold());
-  Workshop::settle();
+  shop.settle();
   shop.write("d/p", prose(300'000, 100));
   shop.pack();
   EXPECT_TRUE(shop.read().contains("d/p"));
@@ -202,7 +208,7 @@ TEST(Reuse, WhatComesBeforeAChangeIsNotRead) {
 TEST(Reuse, AnEditThatHidesItsTimeIsSeen) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   shop.pack();
   const auto time = files::last_write_time(shop.path("d/k"));
   shop.write("d/k", prose(300'000, 77));
@@ -225,7 +231,7 @@ TEST(Reuse, AnEditInTheSameTickIsSeen) {
 TEST(Reuse, OtherOwnersAndTimesMakeAnotherLayer) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   shop.pack();
   files::permissions(shop.path("d/c"), files::perms::owner_read);
   expect_same(shop.pack(), shop.pack_cold());
@@ -236,7 +242,7 @@ TEST(Reuse, OtherOwnersAndTimesMakeAnotherLayer) {
 TEST(Reuse, OneCodecIsNotAnother) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   for (const char* codec : {"gzip:1", "gzip:2", "zstd:3", "zstd:1", "none", "gzip:0", "gzip:1"}) {
     expect_same(shop.pack(compress::Codec::parse(codec)), shop.pack_cold(compress::Codec::parse(codec)));
   }
@@ -246,11 +252,11 @@ TEST(Reuse, OneCodecIsNotAnother) {
 TEST(Reuse, SeveralVersionsOfATreeAreRemembered) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   const auto time = files::last_write_time(shop.path("d"));
   const Layer first = shop.pack();
   files::rename(shop.path("d/t"), shop.path("u"));
-  Workshop::settle();
+  shop.settle();
   shop.pack();
   files::rename(shop.path("u"), shop.path("d/t"));
   files::last_write_time(shop.path("d"), time);
@@ -294,7 +300,7 @@ class Lying {
 TEST(VerifyCache, IsContentWithTheTruth) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   const Layer first = shop.pack();
   shop.verify = true;
   expect_same(shop.pack(), first);
@@ -306,7 +312,7 @@ TEST(VerifyCache, IsContentWithTheTruth) {
 TEST(VerifyCache, FindsABlockThatHasAnotherContent) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   shop.pack();
   Lying(shop).edit([](cache::Layer& layer) { std::swap(layer.blocks[2].content, layer.blocks[3].content); });
   shop.verify = true;
@@ -317,11 +323,11 @@ TEST(VerifyCache, FindsABlockThatHasAnotherContent) {
 TEST(Reuse, WhatIsFoundWrongIsForgotten) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   shop.pack();
   Lying(shop).edit([](cache::Layer& layer) { layer.blocks[1].packed_crc ^= 1; });
   shop.write("d/t", prose(1000, 7));
-  Workshop::settle();
+  shop.settle();
   expect_same(shop.pack(), shop.pack_cold());
   EXPECT_TRUE(files::is_empty(shop.scratch().path("cache/index")));
   shop.pack();
@@ -331,7 +337,7 @@ TEST(Reuse, WhatIsFoundWrongIsForgotten) {
 TEST(Reuse, AnIndexThatEndsTooEarlyIsNoBeginning) {
   Workshop shop;
   fill(shop);
-  Workshop::settle();
+  shop.settle();
   shop.pack();
   Lying(shop).edit([](cache::Layer& layer) {
     layer.plain_size -= layer.blocks.back().plain_size;
@@ -379,7 +385,7 @@ RC_GTEST_PROP(Reuse, IsBitForBitTheColdLayer, ()) {
           if (files::exists(path)) files::permissions(path, files::perms::owner_all);
       }
     }
-    if (*rc::gen::arbitrary<bool>()) Workshop::settle();
+    if (*rc::gen::arbitrary<bool>()) shop.settle();
     const Layer warm = shop.pack(codec, *rc::gen::element(1u, 2u, 3u));
     const Layer cold = shop.pack_cold(codec);
     RC_ASSERT(warm.descriptor.digest == cold.descriptor.digest);
